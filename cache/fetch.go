@@ -198,9 +198,6 @@ func (c *LookAside[K, V]) loaded(l Loaded[V], err error, took time.Duration) out
 		e.value, e.tags = l.Value, l.Tags
 		ttl = orDefault(l.TTL, c.cfg.TTL, 0)
 	}
-	if len(e.tags) > 0 {
-		c.tagged.Store(true)
-	}
 	ttl = shorten(ttl, c.cfg.Jitter, rand.Float64())
 	now := c.clock.now()
 	c.date(e, now, now, ttl)

@@ -37,15 +37,11 @@ func (c *LookAside[K, V]) Invalidate(ctx context.Context, keys ...K) error {
 func (c *LookAside[K, V]) InvalidateTag(ctx context.Context, tags ...string) error {
 	c.counts.invalidated.Add(int64(len(tags)))
 	c.tags.invalidate(tags)
-	if c.cfg.tier == nil {
-		return nil
-	}
-	tt, ok := c.cfg.tier.Tier.(TagTier)
-	if !ok {
-		return nil // entries with tags are not kept there
+	if c.tagTier == nil {
+		return nil // no other tier keeps entries with tags
 	}
 	defer c.tags.invalidate(tags)
-	return c.tierResult("InvalidateTags", tt.InvalidateTags(ctx, c.tierTags(tags)))
+	return c.tierResult("InvalidateTags", c.tagTier.InvalidateTags(ctx, c.tierTags(tags)))
 }
 
 // Purge makes the cache forget everything, as Invalidate does for keys. A

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"sync/atomic"
 	"time"
 
 	"github.com/maypok86/otter/v2"
@@ -23,7 +22,8 @@ type LookAside[K comparable, V any] struct {
 	tags   tags
 	slots  chan struct{} // a place per load in progress; nil is unbounded
 	counts counts
-	tagged atomic.Bool // set once Load returned tags: leases are prepared for them
+
+	tagTier TagTier // the shared tier, if it knows tags
 }
 
 // New checks cfg and returns an empty cache.
@@ -34,6 +34,9 @@ func New[K comparable, V any](cfg Config[K, V]) (*LookAside[K, V], error) {
 	}
 	c := &LookAside[K, V]{cfg: s, shards: newShards[K, V]()}
 	c.clock = newClock(c.counts.hits.sum)
+	if s.tier != nil {
+		c.tagTier, _ = s.tier.Tier.(TagTier)
+	}
 	if s.MaxLoads > 0 {
 		c.slots = make(chan struct{}, s.MaxLoads)
 	}

@@ -114,7 +114,7 @@ func (c *LookAside[K, V]) ask(ctx context.Context, flights []*flight[K, V], refr
 		keys[i] = c.cfg.tier.key(f.key)
 	}
 	items, err := c.cfg.tier.Tier.Get(ctx, keys, Want{
-		Lease: c.cfg.tier.Lease, Refresh: refresh, Tagged: c.tagged.Load(),
+		Lease: c.cfg.tier.Lease, Refresh: refresh, Tagged: c.tagTier != nil,
 	})
 	if err != nil {
 		c.tierError("Get", err)
@@ -140,7 +140,6 @@ func (c *LookAside[K, V]) decode(it Item) *entry[V] {
 	}
 	for _, tag := range it.Entry.Tags {
 		e.tags = append(e.tags, strings.TrimPrefix(tag, c.cfg.tier.Namespace+":"))
-		c.tagged.Store(true)
 	}
 	now := c.clock.now()
 	// Another node's clock may be ahead: nothing was loaded in the future.
@@ -148,8 +147,11 @@ func (c *LookAside[K, V]) decode(it Item) *entry[V] {
 	return e
 }
 
-// encode makes of e what the shared tier keeps; the zero Entry if that fails.
+// encode makes of e what the shared tier keeps; the zero Entry if it cannot.
 func (c *LookAside[K, V]) encode(e *entry[V], ttl time.Duration) Entry {
+	if len(e.tags) > 0 && c.tagTier == nil {
+		return Entry{}
+	}
 	out := Entry{Absent: e.absent, Version: e.version, Tags: c.tierTags(e.tags), Loaded: c.clock.time(e.loaded), TTL: ttl}
 	if e.absent {
 		return out
