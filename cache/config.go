@@ -50,7 +50,8 @@ type Config[K comparable, V any] struct {
 	// name); default not at all.
 	StaleWhileRevalidate time.Duration
 	// StaleIfError is how long after its TTL a value is served when loading a
-	// newer one fails; default not at all.
+	// newer one fails; within the TTL also after Shared.LocalTTL. Default not
+	// at all.
 	StaleIfError time.Duration
 	// EarlyRefresh makes it likely that a popular value is replaced in the
 	// background shortly before its TTL ends: the paper's beta, where 1 is
@@ -99,8 +100,10 @@ type Shared[K comparable, V any] struct {
 	Codec Codec[V]
 	// LocalTTL is how long a value is served from the local tier before the
 	// shared tier is asked again: how long this node may miss what another
-	// node invalidated. Default as long as it is fresh; negative asks the
-	// shared tier on every Get.
+	// node invalidated, not counting a load in progress. Default as long as it
+	// is fresh. Negative asks the shared tier on every Get; then no Get sees,
+	// on any node, what was loaded before an invalidation that had returned on
+	// some node, as long as the shared tier answers.
 	LocalTTL time.Duration
 	// Lease is how long this process may take to fill a missing key before
 	// another may; default LoadTimeout, or ten seconds.

@@ -453,3 +453,127 @@ func joined(tier cache.Tier) func(*config) {
 		cfg.Shared = &cache.Shared[string, string]{Tier: tier, Namespace: "test"}
 	}
 }
+
+// What follows are the narrow places between two steps of one operation.
+
+func TestCallerAfterTheLastOneLeftGetsALoadOfItsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSource("k", "v")
+		s.delay = time.Millisecond
+		c := open(t, s)
+		for range 200 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Microsecond)
+			if _, err := c.Get(ctx, "k"); !errors.Is(err, context.DeadlineExceeded) {
+				t.Fatalf("Get = %v", err)
+			}
+			wantGet(t, c, "k", "v") // while the abandoned load is being cancelled
+			if err := c.Invalidate(t.Context(), "k"); err != nil {
+				t.Fatal(err)
+			}
+			cancel()
+		}
+	})
+}
+
+func TestOvertakenLoadDoesNotEndTheOneThatFollowedIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSource("k", "v1")
+		s.delay = time.Second
+		c := open(t, s)
+		var all sync.WaitGroup
+		for i, v := range []string{"v1", "v2", "v2"} {
+			if i == 1 {
+				s.set("k", v)
+				if err := c.Invalidate(t.Context(), "k"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			all.Go(func() { wantGet(t, c, "k", v) })
+			// The second load begins during the first; the third caller comes
+			// when the first has ended.
+			time.Sleep(600 * time.Millisecond)
+		}
+		all.Wait()
+		wantLoads(t, s, 2)
+	})
+}
+
+func TestWhatIsFetchedWhileTheSharedTierIsBeingToldIsVoidToo(t *testing.T) {
+	for name, invalidate := range map[string]func(*lookAside) error{
+		"invalidate":     func(c *lookAside) error { return c.Invalidate(context.Background(), "k") },
+		"invalidatetags": func(c *lookAside) error { return c.InvalidateTag(context.Background(), "t") },
+		"purge":          func(c *lookAside) error { return c.Purge(context.Background()) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				tier := cachetest.NewMemory()
+				s := newSource("k", "old")
+				s.tags = []string{"t"}
+				c := open(t, s, joined(tier))
+				wantGet(t, c, "k", "old")
+				synctest.Wait()
+				s.set("k", "new")
+				tier.Delay(name, time.Second)
+				var all sync.WaitGroup
+				all.Go(func() {
+					if err := invalidate(c); err != nil {
+						t.Error(err)
+					}
+					wantGet(t, c, "k", "new")
+				})
+				synctest.Wait()
+				wantGet(t, c, "k", "old") // from the shared tier, which has not heard yet
+				all.Wait()
+				wantGet(t, c, "k", "new")
+			})
+		})
+	}
+}
+
+func TestFailedLoadOfAnInvalidatedKeyDoesNotBringBackItsStaleValue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tier := cachetest.NewMemory()
+		s := newSource("k", "old")
+		set := func(cfg *config) { cfg.TTL, cfg.StaleIfError = time.Second, time.Hour; joined(tier)(cfg) }
+		wantGet(t, open(t, s, set), "k", "old")
+		synctest.Wait()
+		time.Sleep(2 * time.Second)
+		s.fail(errors.New("down"))
+		s.delay = time.Second
+		c := open(t, s, set)
+		var all sync.WaitGroup
+		all.Go(func() { _, _ = c.Get(t.Context(), "k") }) // finds the old value in the shared tier
+		synctest.Wait()
+		if err := c.Invalidate(t.Context(), "k"); err != nil {
+			t.Fatal(err)
+		}
+		all.Wait()
+		if v, err := c.Get(t.Context(), "k"); err == nil {
+			t.Errorf("Get = %q after the invalidation", v)
+		}
+	})
+}
+
+func TestRefreshFromALaggingReplicaDoesNotReplaceANewerValue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		version := uint64(2)
+		c, err := cache.New(cache.Config[string, uint64]{TTL: time.Minute, StaleWhileRevalidate: time.Hour, Jitter: -1,
+			Load: func(context.Context, string) (cache.Loaded[uint64], error) {
+				return cache.Loaded[uint64]{Value: version, Version: version}, nil
+			}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, want := range []uint64{2, 2, 2, 2, 3} {
+			if v, err := c.Get(t.Context(), "k"); v != want || err != nil {
+				t.Errorf("Get %d = %d, %v, want %d", i, v, err, want)
+			}
+			synctest.Wait() // the refresh has come back
+			version = 1
+			if i >= 2 {
+				version = 3
+			}
+			time.Sleep(10 * time.Minute)
+		}
+	})
+}

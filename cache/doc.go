@@ -43,8 +43,8 @@
 //     entry that ended meanwhile may be served until the first timer runs,
 //     within about 10 milliseconds of running time.
 //
-// Other nodes' local tiers learn of an invalidation when their entries' TTL
-// ends; keep TTL short where that matters and several nodes have local tiers.
+// Other nodes' local tiers learn of an invalidation when Shared.LocalTTL ends:
+// keep it short, or negative, where that matters.
 //
 // Chapter 7 of the book (look-aside, write-thru, computational reuse); leases
 // follow Nishtala et al., Scaling Memcache at Facebook (NSDI 2013); early

@@ -32,6 +32,7 @@ func (e *entry[V]) failed(now int64) {
 type fence struct {
 	writers int    // writes to the source in progress: nothing loaded is stored
 	crossed bool   // two of them overlapped: their order is unknown without versions
+	late    bool   // the key was invalidated meanwhile: what they bring may be old
 	until   int64  // before this time a load may have read an older state
 	floor   uint64 // the newest version seen
 	forget  int64  // when floor is of no use any more

@@ -230,8 +230,14 @@ func (c *LookAside[K, V]) end(f *flight[K, V], o outcome[V]) {
 	stored := c.conclude(s, f, &o)
 	f.res = o.result
 	s.mu.Unlock()
-	close(f.done)
-	if f.lease != (Lease{}) {
+	switch {
+	case f.lease == (Lease{}):
+		close(f.done)
+	case c.cfg.tier.LocalTTL == 0:
+		f.certain = c.fillTier(f, o, stored)
+		close(f.done)
+	default:
+		close(f.done)
 		c.fillTier(f, o, stored)
 	}
 }

@@ -27,6 +27,10 @@ type flight[K comparable, V any] struct {
 	lease  Lease     // owned by the goroutine that fetches
 	ageing *entry[V] // owned by the goroutine that fetches: the shared tier's stale value
 
+	// certain says that the shared tier accepted the value: no node invalidated
+	// it before then. Set before done is closed.
+	certain bool
+
 	ended bool          // guarded by the shard
 	done  chan struct{} // closed at the end
 	res   result[V]     // set before done is closed

@@ -47,8 +47,11 @@ func (w windows) judge(l life, now int64, r float64, resting bool) verdict {
 			return serveRefresh
 		}
 		return serve
-	case now < l.fresh:
-		if resting {
+	case now < l.fresh: // but another node may have invalidated it
+		switch {
+		case w.onError == 0:
+			return drop
+		case resting:
 			return serve
 		}
 		return loadFirst

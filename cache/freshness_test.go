@@ -24,6 +24,7 @@ func TestJudge(t *testing.T) {
 		{"fresh and resting", w, l, 59 * s, 1, true, serve},
 		{"the shared tier is to be asked", w, l, 60 * s, 1, false, loadFirst},
 		{"the shared tier failed just now", w, l, 60 * s, 1, true, serve},
+		{"the shared tier is to be asked, and nothing else will do", windows{}, l, 60 * s, 1, true, drop},
 		{"last moment of freshness", w, whole, 100*s - 1, 1, false, serve},
 		{"stale while revalidating", w, whole, 100 * s, 1, false, serveRefresh},
 		{"revalidation failed just now", w, whole, 105 * s, 1, true, serve},

@@ -70,39 +70,40 @@ func (c *LookAside[K, V]) Purge(ctx context.Context) error {
 // An error says that the shared tier failed, as for Invalidate; the local tier
 // has the value.
 func (c *LookAside[K, V]) Put(ctx context.Context, key K, l Loaded[V]) (stored bool, err error) {
-	return c.update(ctx, key, l, false, false)
+	return c.update(ctx, key, l, false, nil)
 }
 
 // update stores what the source holds now, or its absence, in every tier. The
 // shared tier comes first: what is fetched from it meanwhile is void then.
-// writing says that it ends a write that beginWrite began.
-func (c *LookAside[K, V]) update(ctx context.Context, key K, l Loaded[V], absent, writing bool) (stored bool, err error) {
+// w is the write that it ends; nil if it is none.
+func (c *LookAside[K, V]) update(ctx context.Context, key K, l Loaded[V], absent bool, w *pending) (stored bool, err error) {
 	began := c.tags.clock.Load()
+	if w != nil {
+		began = w.began
+	}
 	o := c.loaded(l, nil, 0)
 	if absent {
 		o = c.loaded(l, ErrNotFound, 0)
 	}
-	e := o.entry
-	// Writes that overlap and have no versions have no order either: then
-	// nothing is stored, and in the shared tier their fences stay.
-	unordered := writing && e.version == 0 && c.crossed(key)
-	if c.cfg.tier != nil && !unordered {
-		stored, err = c.putTier(ctx, key, o)
-	} else {
-		stored = !unordered
+	stored = o.ttl > 0
+	if c.cfg.tier != nil {
+		stored, err = c.putTier(ctx, key, o, w)
 	}
 	s := c.shards.of(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if writing && c.endWrite(s, key) && e.version == 0 {
-		stored = false
+	if w != nil {
+		f := c.endWrite(s, key)
+		// Writes that overlap have no order without versions.
+		if f.late || f.crossed && l.Version == 0 {
+			stored = false
+		}
 	}
-	switch {
-	case !stored || o.ttl <= 0:
+	if stored && o.ttl > 0 {
+		stored = c.put(s, key, o.entry, began)
+	} else {
 		stored = false
 		c.forget(s, key)
-	default:
-		stored = c.put(s, key, e, began)
 	}
 	if stored {
 		c.counts.puts.Add(1)
@@ -150,12 +151,11 @@ func (c *LookAside[K, V]) void(keys []K) {
 		s := c.shards.of(key)
 		s.mu.Lock()
 		c.forget(s, key)
-		if c.cfg.Settle > 0 {
-			now := c.clock.now()
-			fence := s.fences[key]
-			fence.until = now + int64(c.cfg.Settle)
-			s.setFence(key, fence, now)
-		}
+		now := c.clock.now()
+		f := s.fences[key]
+		f.late = f.writers > 0
+		f.until = now + int64(c.cfg.Settle)
+		s.setFence(key, f, now)
 		s.mu.Unlock()
 	}
 }
@@ -175,19 +175,23 @@ func (c *LookAside[K, V]) voidAll() {
 	c.local.InvalidateAll()
 }
 
-// putTier puts an entry into the shared tier; stored is false if that knows
-// something newer. What is not to be stored or cannot be encoded is
-// invalidated there instead.
-func (c *LookAside[K, V]) putTier(ctx context.Context, key K, o outcome[V]) (stored bool, err error) {
+// putTier puts an entry into the shared tier, or invalidates there what must
+// not be stored or cannot be. stored is false if the shared tier knows
+// something newer, or cannot tell.
+func (c *LookAside[K, V]) putTier(ctx context.Context, key K, o outcome[V], w *pending) (stored bool, err error) {
 	tier, k := c.cfg.tier.Tier, c.cfg.tier.key(key)
 	var out Entry
-	if o.ttl > 0 {
+	if o.ttl > 0 && (w == nil || w.fenced) {
 		out = c.encode(o.entry, o.ttl)
 	}
 	if out.zero() {
-		return true, c.tierResult("Invalidate", tier.Invalidate(ctx, []string{k}, 0))
+		return true, c.tierResult("Invalidate", tier.Invalidate(ctx, []string{k}, c.cfg.Settle))
 	}
-	stored, err = tier.Put(ctx, k, out)
+	var fence Lease
+	if w != nil {
+		fence = w.fence
+	}
+	stored, err = tier.Put(ctx, k, fence, out)
 	return stored || err != nil, c.tierResult("Put", err)
 }
 

@@ -104,7 +104,7 @@ func (c *LookAside[K, V]) direct(ctx context.Context, key K) (V, Info, error) {
 func (c *LookAside[K, V]) lookup(ctx context.Context, key K) (V, Info, error) {
 	c.clock.wind()
 	asked := c.tags.clock.Load()
-	for {
+	for joined := false; ; {
 		now := c.clock.now()
 		old, what := c.find(key, now)
 		switch what {
@@ -125,6 +125,10 @@ func (c *LookAside[K, V]) lookup(ctx context.Context, key K) (V, Info, error) {
 		}
 		res := c.wait(ctx, f)
 		if c.overtaken(res, f, asked) {
+			continue
+		}
+		if !led && !joined && c.mayBeOld(f, res) {
+			joined = true
 			continue
 		}
 		if res.err != nil && what == loadFirst && c.holds(key, old) {

@@ -47,7 +47,7 @@ func (c *LookAside[K, V]) GetMany(ctx context.Context, keys []K) (map[K]V, error
 	}
 	for _, f := range flights {
 		res := c.wait(ctx, f)
-		if c.overtaken(res, f, asked) || res.err != nil && c.mayServeStale(f.key) {
+		if c.overtaken(res, f, asked) || f.batch != b && c.mayBeOld(f, res) || res.err != nil && c.mayServeStale(f.key) {
 			again = append(again, f.key)
 			continue
 		}

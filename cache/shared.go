@@ -168,17 +168,27 @@ func (c *LookAside[K, V]) encode(e *entry[V], ttl time.Duration) Entry {
 	return out
 }
 
-// fillTier ends f's lease: with its entry if it was stored here too.
-func (c *LookAside[K, V]) fillTier(f *flight[K, V], o outcome[V], stored bool) {
+// fillTier ends f's lease, with its entry if it was stored here too, and
+// reports whether the shared tier accepted that.
+func (c *LookAside[K, V]) fillTier(f *flight[K, V], o outcome[V], stored bool) (accepted bool) {
 	var e Entry
 	if stored && o.from == FromSource {
 		e = c.encode(o.entry, o.ttl)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(f.batch.ctx), c.cfg.LoadTimeout)
 	defer cancel()
-	if _, err := c.cfg.tier.Tier.Fill(ctx, c.cfg.tier.key(f.key), f.lease, e); err != nil {
+	accepted, err := c.cfg.tier.Tier.Fill(ctx, c.cfg.tier.key(f.key), f.lease, e)
+	if err != nil {
 		c.tierError("Fill", err)
 	}
+	return accepted
+}
+
+// mayBeOld reports whether a caller that joined f after it had begun must not
+// be content with it, because it is to see what any node invalidated before it
+// called. A flight that it joins after that began later than the caller did.
+func (c *LookAside[K, V]) mayBeOld(f *flight[K, V], res result[V]) bool {
+	return res.err == nil && c.cfg.tier != nil && c.cfg.tier.LocalTTL == 0 && !f.certain
 }
 
 func (c *LookAside[K, V]) tierError(op string, err error) {

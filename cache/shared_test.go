@@ -77,7 +77,7 @@ func TestFailingSharedTierNeverFailsAGet(t *testing.T) {
 					use = broken{tier}
 				case "answers garbage":
 					for _, k := range []string{"k", "l"} {
-						if _, err := tier.Put(t.Context(), "test:"+k, cache.Entry{Value: []byte("{"), Loaded: time.Now(), TTL: time.Hour}); err != nil {
+						if _, err := tier.Put(t.Context(), "test:"+k, cache.Lease{}, cache.Entry{Value: []byte("{"), Loaded: time.Now(), TTL: time.Hour}); err != nil {
 							t.Fatal(err)
 						}
 					}
@@ -140,6 +140,11 @@ func TestHungSharedTierHoldsUpNobodyBeyondHisDeadline(t *testing.T) {
 			})
 		}
 		all.Wait()
+		synctest.Wait()
+		it, err := tier.Get(t.Context(), []string{"test:k"}, cache.Want{})
+		if err != nil || !it[0].Found {
+			t.Errorf("the shared tier holds %+v, %v: the load had no lease", it, err)
+		}
 	})
 }
 
@@ -192,6 +197,62 @@ func TestFailedLoadGivesItsLeaseBack(t *testing.T) {
 		if took := time.Since(start); took != 0 {
 			t.Errorf("the next process waited %v", took)
 		}
+	})
+}
+
+func TestAbandonedLoadGivesItsLeaseBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tier := cachetest.NewMemory()
+		s := newSource("k", "v")
+		s.delay = time.Minute
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := open(t, s, joined(tier)).Get(ctx, "k"); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Get = %v", err)
+		}
+		synctest.Wait()
+		s.delay = 0
+		start := time.Now()
+		wantGet(t, open(t, s, joined(tier)), "k", "v")
+		if took := time.Since(start); took != 0 {
+			t.Errorf("the next process waited %v", took)
+		}
+	})
+}
+
+func TestPanickingHookOfTheCallerLeavesNobodyWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tier := cachetest.NewMemory()
+		tier.Delay("get", time.Second)
+		s := newSource("k", "v")
+		broken := true
+		c := open(t, s, func(cfg *config) {
+			joined(tier)(cfg)
+			cfg.Trace = &cache.Trace{TierError: func(string, error) {
+				if broken {
+					panic("a hook of the program")
+				}
+			}}
+		})
+		tier.Fail("get", 1, errors.New("down"))
+		var all sync.WaitGroup
+		all.Go(func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("the panic did not reach its caller")
+				}
+			}()
+			_, _ = c.Get(t.Context(), "k")
+		})
+		synctest.Wait()
+		all.Go(func() {
+			if err := getError(c); !errors.Is(err, cache.ErrLoadAborted) {
+				t.Errorf("the other caller got %v", err)
+			}
+		})
+		all.Wait()
+		broken = false
+		wantGet(t, c, "k", "v")
 	})
 }
 
@@ -251,7 +312,7 @@ func TestEarlyRefreshReachesTheSharedTier(t *testing.T) {
 		tier := cachetest.NewMemory()
 		s := newSource("k", "v")
 		s.delay = 100 * time.Millisecond
-		c := open(t, s, joined(tier), func(cfg *config) { cfg.TTL, cfg.EarlyRefresh = 10*time.Second, 1 })
+		c := open(t, s, joined(tier), func(cfg *config) { cfg.TTL, cfg.EarlyRefresh = 10*time.Second, 4 })
 		wantGet(t, c, "k", "v")
 		for range 95 * 100 {
 			start := time.Now()
@@ -261,7 +322,7 @@ func TestEarlyRefreshReachesTheSharedTier(t *testing.T) {
 			}
 			time.Sleep(10 * time.Millisecond)
 		}
-		if n := s.loads.Load(); n < 9 || n > 14 {
+		if n := s.loads.Load(); n < 9 || n > 20 {
 			t.Errorf("%d loads in 95s, want about one in ten seconds", n)
 		}
 		late := open(t, s, joined(tier))
@@ -295,17 +356,26 @@ func TestLocalTTLBoundsHowLongANodeMissesAnInvalidation(t *testing.T) {
 	})
 }
 
-func TestValueWithinItsTTLIsServedWhenTierAndSourceAreDown(t *testing.T) {
+func TestStaleIfErrorServesAValueWithinItsTTLWhenTierAndSourceAreDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tier := cachetest.NewMemory()
 		s := newSource("k", "v")
 		c := open(t, s, func(cfg *config) { cfg.TTL = time.Hour; joined(tier)(cfg); cfg.Shared.LocalTTL = time.Second })
+		lenient := open(t, s, func(cfg *config) {
+			cfg.TTL, cfg.StaleIfError = time.Hour, time.Minute
+			joined(tier)(cfg)
+			cfg.Shared.LocalTTL = time.Second
+		})
 		wantGet(t, c, "k", "v")
 		synctest.Wait()
+		wantGet(t, lenient, "k", "v")
 		tier.Fail("", -1, errors.New("down"))
 		s.fail(errors.New("down"))
 		time.Sleep(time.Minute)
-		wantGet(t, c, "k", "v")
+		wantGet(t, lenient, "k", "v")
+		if err := getError(c); err == nil {
+			t.Error("without StaleIfError a value was served that another node may have invalidated")
+		}
 	})
 }
 

@@ -27,16 +27,34 @@ type Tier interface {
 	// wait for its end.
 	Fill(ctx context.Context, key string, lease Lease, e Entry) (stored bool, err error)
 
-	// Put stores e unless something newer is held, whatever the order in which
-	// versions arrive; it voids every lease on key. stored is false when a
-	// version at least as new is held, or when the order cannot be told
-	// (Version 0 against another write in progress): then nothing older than e
-	// is left behind either.
-	Put(ctx context.Context, key string, e Entry) (stored bool, err error)
+	// Fence begins a write: it removes key and voids its leases, and for as long
+	// as hold (rounded up to whole seconds) Get grants no lease on it, so that
+	// no load is stored while the source is being written. The lease that it
+	// returns is for the Put that ends the write. Fences of several writers may
+	// overlap: the key stays fenced until the last of them ends.
+	Fence(ctx context.Context, key string, hold time.Duration) (Lease, error)
 
-	// Invalidate removes keys and voids their leases. When hold is positive,
-	// for that long (rounded up to whole seconds) Get grants no lease on them,
-	// so that only Put can bring a value: the fence around a write.
+	// Put stores what the source holds now, voids every lease on key, and ends
+	// the write that laid fence. The zero Lease says that the caller laid none.
+	// Nothing older than e is ever left behind, whether e is stored or not.
+	//
+	// With a fence, e is stored only if the order is certain: the fence still
+	// stands, no other write is in progress, nothing invalidated the key since
+	// it was laid, and no write that overlapped brought a version at least as
+	// new, or had none. A write that finds others in progress leaves them their
+	// fence, and its version as the least that they must exceed.
+	//
+	// Without a fence, e is stored unless a write is in progress, which learns
+	// of its version all the same, or something with a version at least as new
+	// is held or is remembered from before an invalidation. Without versions
+	// the last Put wins. An entry with tags is stored only under a fence: only
+	// then is it known which invalidations of its tags came later.
+	Put(ctx context.Context, key string, fence Lease, e Entry) (stored bool, err error)
+
+	// Invalidate removes keys and voids their leases. A write in progress stays
+	// fenced, and learns that what it brings may be out of date. When hold is
+	// positive, for that long (rounded up to whole seconds) Get grants no lease
+	// on them, so that only Put can bring a value.
 	Invalidate(ctx context.Context, keys []string, hold time.Duration) error
 }
 
@@ -68,12 +86,13 @@ type Want struct {
 	Tagged bool
 }
 
-// A Lease is the right to fill one key. The zero Lease is none.
+// A Lease is the right to fill one key, or to end the write that fenced it. The
+// zero Lease is none.
 type Lease struct {
 	// Token is unique to this grant; zero is no lease.
 	Token uint64
 	// Clock is the tier's tag clock when the lease was granted; zero when it
-	// was not prepared for tags. Only the tier reads it.
+	// was not prepared for tags, as a fence always is. Only the tier reads it.
 	Clock uint64
 }
 

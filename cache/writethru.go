@@ -45,18 +45,13 @@ func NewWriteThru[K comparable, V any](c *LookAside[K, V],
 // Trace.TierError, and other nodes may see the old value until its TTL ends.
 func (w *WriteThru[K, V]) Write(ctx context.Context, key K, value V) (Loaded[V], error) {
 	c := w.cache
-	c.beginWrite(key)
+	p := c.beginWrite(ctx, key)
 	done := false
 	defer func() {
 		if !done { // the outcome is unknown, so the shared tier's fence stays
 			c.abandonWrite(key)
 		}
 	}()
-	if c.cfg.tier != nil {
-		// Without the fence (the error is traced) a crash before the update
-		// leaves the old value until its TTL ends.
-		_ = c.tierResult("Invalidate", c.cfg.tier.Tier.Invalidate(ctx, c.tierKeys([]K{key}), c.cfg.tier.Hold))
-	}
 	var l Loaded[V]
 	err := contain(func() (err error) {
 		l, err = w.write(ctx, key, value)
@@ -69,22 +64,38 @@ func (w *WriteThru[K, V]) Write(ctx context.Context, key K, value V) (Loaded[V],
 	// The source has committed: the caller's hurry must not leave old values.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.cfg.LoadTimeout)
 	defer cancel()
-	_, _ = c.update(ctx, key, l, absent, true) // its error is traced
+	_, _ = c.update(ctx, key, l, absent, p) // its error is traced
 	done = true
 	return l, nil
 }
 
-// beginWrite forgets key and keeps loads of it from being stored until the
-// write ends.
-func (c *LookAside[K, V]) beginWrite(key K) {
+// pending is a write in progress.
+type pending struct {
+	began  uint64 // tag clock before it
+	fence  Lease  // of the shared tier
+	fenced bool   // false if the shared tier could not lay it
+}
+
+// beginWrite forgets key, in both tiers, and keeps loads of it from being
+// stored until the write ends.
+func (c *LookAside[K, V]) beginWrite(ctx context.Context, key K) *pending {
+	p := &pending{began: c.tags.clock.Load()}
 	s := c.shards.of(key)
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	c.forget(s, key)
-	fence := s.fences[key]
-	fence.crossed = fence.crossed || fence.writers > 0
-	fence.writers++
-	s.setFence(key, fence, c.clock.now())
+	f := s.fences[key]
+	f.crossed = f.crossed || f.writers > 0
+	f.writers++
+	s.setFence(key, f, c.clock.now())
+	s.mu.Unlock()
+	if c.cfg.tier != nil {
+		// Without the fence a crash before the update leaves the old value until
+		// its TTL ends.
+		var err error
+		p.fence, err = c.cfg.tier.Tier.Fence(ctx, c.cfg.tier.key(key), c.cfg.tier.Hold)
+		p.fenced = c.tierResult("Fence", err) == nil
+	}
+	return p
 }
 
 // abandonWrite ends a write of which nobody knows whether it happened.
@@ -96,21 +107,14 @@ func (c *LookAside[K, V]) abandonWrite(key K) {
 	c.forget(s, key)
 }
 
-// endWrite takes a writer off key's fence and reports whether its write
-// overlapped with another. The caller holds the shard's lock.
-func (c *LookAside[K, V]) endWrite(s *shard[K, V], key K) (crossed bool) {
-	fence := s.fences[key]
-	crossed = fence.crossed
-	fence.writers--
-	fence.crossed = crossed && fence.writers > 0
-	s.setFence(key, fence, c.clock.now())
-	return crossed
-}
-
-// crossed reports whether a write to key overlapped with another so far.
-func (c *LookAside[K, V]) crossed(key K) bool {
-	s := c.shards.of(key)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.fences[key].crossed
+// endWrite takes a writer off key's fence and returns what the fence said. The
+// caller holds the shard's lock.
+func (c *LookAside[K, V]) endWrite(s *shard[K, V], key K) fence {
+	f := s.fences[key]
+	last := f
+	if last.writers--; last.writers == 0 {
+		last.crossed, last.late = false, false
+	}
+	s.setFence(key, last, c.clock.now())
+	return f
 }

@@ -257,7 +257,7 @@ func TestWriteGoesOnWithoutTheSharedTier(t *testing.T) {
 	wantGet(t, c, "k", "old")
 	wantWrite(t, w, "new")
 	wantGet(t, c, "k", "new")
-	for _, op := range []string{"Get", "Invalidate", "Put"} {
+	for _, op := range []string{"Get", "Fence", "Invalidate"} {
 		if _, ok := ops.Load(op); !ok {
 			t.Errorf("Trace.TierError did not hear of %s", op)
 		}
@@ -302,5 +302,49 @@ func TestPanicInAWriteIsItsErrorAndTheKeyStaysUsable(t *testing.T) {
 	wantGet(t, c, "k", "old")
 	if n := tb.loads.Load(); n != 1 {
 		t.Errorf("%d loads, want 1: the key is cached again", n)
+	}
+}
+
+func TestInvalidationDuringAWriteIsNotOvertakenByIt(t *testing.T) {
+	for _, how := range []string{"key", "tag"} {
+		t.Run(how, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				for _, tier := range []cache.Tier{nil, cachetest.NewMemory()} {
+					s := newSource("k", "old")
+					s.tags = []string{"t"}
+					c := open(t, s, func(cfg *config) {
+						if tier != nil {
+							joined(tier)(cfg)
+						}
+					})
+					w, err := cache.NewWriteThru(c, func(_ context.Context, k, v string) (cache.Loaded[string], error) {
+						s.set(k, v)
+						time.Sleep(time.Second) // the answer takes its time
+						return cache.Loaded[string]{Value: v, Version: 2, Tags: s.tags}, nil
+					})
+					if err != nil {
+						t.Fatal(err)
+					}
+					var all sync.WaitGroup
+					all.Go(func() {
+						if _, err := w.Write(context.Background(), "k", "mine"); err != nil {
+							t.Error(err)
+						}
+					})
+					synctest.Wait()
+					s.set("k", "somebody else's") // after mine
+					if how == "key" {
+						err = c.Invalidate(t.Context(), "k")
+					} else {
+						err = c.InvalidateTag(t.Context(), "t")
+					}
+					if err != nil {
+						t.Fatal(err)
+					}
+					all.Wait()
+					wantGet(t, c, "k", "somebody else's")
+				}
+			})
+		})
 	}
 }

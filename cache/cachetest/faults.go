@@ -31,8 +31,8 @@ type plan struct {
 }
 
 // Fail makes the next n calls of op return err and do nothing, as when a
-// request does not reach the server. The operations are "get", "fill", "put",
-// "invalidate", "invalidatetags" and "purge"; "" means each of them. A negative
+// request does not reach the server. The operations are "get", "fill", "fence",
+// "put", "invalidate", "invalidatetags" and "purge"; "" means each of them. A negative
 // n lasts until [Memory.Heal]. Faults of one operation come in the order in
 // which they were asked for; those of "" come last.
 func (f *faults) Fail(op string, n int, err error) { f.plan(op, plan{failing, n, err}) }

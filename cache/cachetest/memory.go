@@ -3,7 +3,6 @@ package cachetest
 import (
 	"cmp"
 	"context"
-	"maps"
 	"math"
 	"slices"
 	"sync"
@@ -27,13 +26,12 @@ type Memory struct {
 	// 65536. Set it before the first use.
 	MaxItems int
 
-	mu     sync.Mutex
-	items  map[string]*record  // guarded by mu
-	writes map[string][]writer // guarded by mu; fences laid and not yet answered by Put, oldest first
-	marks  map[string]uint64   // guarded by mu; tag clock at the last invalidation of a tag
-	clock  uint64              // guarded by mu; tag clock
-	token  uint64              // guarded by mu; last lease or fence token
-	lost   uint64              // guarded by mu; the mark of every tag that is not in marks
+	mu    sync.Mutex
+	items map[string]*record // guarded by mu
+	marks map[string]uint64  // guarded by mu; tag clock at the last invalidation of a tag
+	clock uint64             // guarded by mu; tag clock
+	token uint64             // guarded by mu; last lease or fence token
+	lost  uint64             // guarded by mu; the mark of every tag that is not in marks
 }
 
 var (
@@ -45,14 +43,9 @@ var (
 // NewMemory returns an empty tier without faults.
 func NewMemory() *Memory { return new(Memory) }
 
-// writer is a fence that a write laid and that its Put has yet to answer.
-type writer struct {
-	token, clock uint64
-	end          time.Time
-}
-
 // record is what is held for one key. Exactly one of its roles is in force:
-// a value, a lease without a value, a fence, or the mere memory of a version.
+// a value, a lease without a value, a fence or ban, or the mere memory of a
+// version.
 type record struct {
 	held  bool // entry is a value
 	entry cache.Entry
@@ -63,9 +56,14 @@ type record struct {
 	lease    uint64 // token of the lease that stands, or zero
 	leaseEnd time.Time
 
-	fence     []uint64 // tokens of the writers in progress; a fence when not nil
-	contested bool     // writers overlapped: their order is unknown
+	writers []uint64  // tokens of the writes in progress: a fence
+	crossed bool      // writes overlapped: the last must be above floor
+	spoiled bool      // something of unknown order came meanwhile: the last stores nothing
+	ban     time.Time // until then no leases, writes or not
 }
+
+// fenced reports whether no lease may be granted.
+func (r *record) fenced(now time.Time) bool { return len(r.writers) > 0 || now.Before(r.ban) }
 
 // Get answers as cache.Tier says. Faults of "get" apply to the whole call.
 func (m *Memory) Get(ctx context.Context, keys []string, want cache.Want) ([]cache.Item, error) {
@@ -92,7 +90,7 @@ func (m *Memory) get(key string, want cache.Want) cache.Item {
 	grant := want.Lease > 0 && !busy
 	var it cache.Item
 	switch {
-	case r != nil && r.fence != nil:
+	case r != nil && r.fenced(now):
 		return it
 	case r != nil && r.held:
 		it.Found, it.Entry = true, r.entry
@@ -129,7 +127,7 @@ func (m *Memory) Fill(ctx context.Context, key string, lease cache.Lease, e cach
 	defer m.mu.Unlock()
 	now := time.Now()
 	r := m.live(key, now)
-	if r == nil || lease.Token == 0 || r.lease != lease.Token {
+	if r == nil || lease.Token == 0 || r.lease != lease.Token || r.fenced(now) {
 		return false, lose
 	}
 	stored := !e.Loaded.IsZero() && endOf(e).After(now) &&
@@ -145,10 +143,34 @@ func (m *Memory) Fill(ctx context.Context, key string, lease cache.Lease, e cach
 	return stored && lose == nil, lose
 }
 
-// Put answers as cache.Tier says. An entry with tags is stored only when this
-// tier laid a fence for the write before, by Invalidate with a hold: only then
-// is it known which invalidations of its tags came later.
-func (m *Memory) Put(ctx context.Context, key string, e cache.Entry) (bool, error) {
+// Fence answers as cache.Tier says.
+func (m *Memory) Fence(ctx context.Context, key string, hold time.Duration) (cache.Lease, error) {
+	lose, skip, err := m.begin(ctx, "fence")
+	if err != nil || skip {
+		return cache.Lease{}, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := time.Now()
+	next := &record{end: now.Add(wholeSeconds(hold))}
+	if r := m.live(key, now); r != nil {
+		next.floor, next.ban = r.floor, r.ban
+		next.writers, next.crossed, next.spoiled = r.writers, len(r.writers) > 0, r.spoiled
+		if r.fenced(now) {
+			next.end = later(next.end, r.end)
+		}
+	}
+	m.token++
+	next.writers = append(next.writers, m.token)
+	m.put(key, next)
+	if lose != nil {
+		return cache.Lease{}, lose
+	}
+	return cache.Lease{Token: m.token, Clock: m.tagClock()}, nil
+}
+
+// Put answers as cache.Tier says.
+func (m *Memory) Put(ctx context.Context, key string, fence cache.Lease, e cache.Entry) (bool, error) {
 	lose, skip, err := m.begin(ctx, "put")
 	if err != nil || skip {
 		return false, err
@@ -156,45 +178,44 @@ func (m *Memory) Put(ctx context.Context, key string, e cache.Entry) (bool, erro
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := time.Now()
-	w, fenced := m.popWriter(key)
 	r := m.live(key, now)
 	if r == nil {
 		r = &record{}
 	}
-	mine := r.fence != nil && slices.Contains(r.fence, w.token)
-	if e.Version > 0 {
-		newer := e.Version >= r.floor
-		if r.held || r.fence != nil {
-			newer = e.Version > r.floor
-		}
-		if !newer {
-			if mine {
-				m.leaveFence(key, r, w.token, now)
-			}
-			return false, lose
-		}
-	} else {
-		switch {
-		case r.fence != nil && (!mine || r.contested):
-			if mine {
-				m.leaveFence(key, r, w.token, now)
-			}
-			return false, lose
-		case fenced && !mine:
-			m.void(key, r.floor, now)
-			return false, lose
-		}
-	}
-	if !endOf(e).After(now) || !m.tagsHold(e.Tags, w.clock) {
-		m.void(key, max(r.floor, e.Version), now)
+	known := r.floor
+	mine := fence.Token != 0 && slices.Contains(r.writers, fence.Token)
+	others := slices.DeleteFunc(slices.Clone(r.writers), func(t uint64) bool { return mine && t == fence.Token })
+	r.floor, r.lease = max(r.floor, e.Version), 0
+	var store bool
+	switch {
+	case len(others) > 0:
+		r.writers, r.crossed = others, true
+		r.spoiled = r.spoiled || e.Version == 0
 		return false, lose
+	case mine && r.crossed:
+		store = !r.spoiled && e.Version > known
+	case mine:
+		store = !r.spoiled && (e.Version == 0 || e.Version >= known)
+	case fence.Token != 0:
+		if r.held && e.Version > 0 && r.entry.Version >= e.Version {
+			return false, lose // what is held is not older
+		}
+	case e.Version > 0 && e.Version <= known:
+		if r.held {
+			return false, lose
+		}
+	default:
+		store = true
 	}
-	m.store(key, e, w.clock, r.floor)
-	return lose == nil, lose
+	if store && endOf(e).After(now) && m.tagsHold(e.Tags, fence.Clock) {
+		m.store(key, e, fence.Clock, known)
+		return lose == nil, lose
+	}
+	m.clear(key, r, now)
+	return false, lose
 }
 
-// Invalidate answers as cache.Tier says. A hold of an earlier call that has not
-// ended stays in force.
+// Invalidate answers as cache.Tier says.
 func (m *Memory) Invalidate(ctx context.Context, keys []string, hold time.Duration) error {
 	lose, skip, err := m.begin(ctx, "invalidate")
 	if err != nil || skip {
@@ -205,69 +226,29 @@ func (m *Memory) Invalidate(ctx context.Context, keys []string, hold time.Durati
 	now := time.Now()
 	for _, key := range keys {
 		r := m.live(key, now)
-		switch {
-		case hold <= 0 && r == nil:
-		case hold <= 0 && r.fence != nil:
-		case hold <= 0:
-			m.void(key, r.floor, now)
-		default:
-			m.fence(key, r, now, wholeSeconds(hold))
+		if r == nil {
+			r = &record{}
 		}
+		if hold > 0 {
+			r.ban = later(r.ban, now.Add(wholeSeconds(hold)))
+		}
+		if len(r.writers) > 0 {
+			r.spoiled, r.end = true, later(r.end, r.ban)
+			continue
+		}
+		m.clear(key, r, now)
 	}
 	return lose
 }
 
-// fence lays a fence for one more writer on key.
-func (m *Memory) fence(key string, r *record, now time.Time, hold time.Duration) {
-	next := &record{end: now.Add(hold)}
-	if r != nil {
-		next.floor = r.floor
-		if r.fence != nil {
-			next.fence, next.contested = r.fence, true
-			next.end = later(r.end, next.end)
-		}
+// clear leaves of r what outlasts a value: its ban and its version. The caller
+// holds mu.
+func (m *Memory) clear(key string, r *record, now time.Time) {
+	if now.Before(r.ban) {
+		m.put(key, &record{floor: r.floor, ban: r.ban, end: r.ban})
+		return
 	}
-	m.token++
-	next.fence = append(next.fence, m.token)
-	m.put(key, next)
-
-	w := writer{token: m.token, clock: m.tagClock(), end: next.end}
-	if m.writes == nil {
-		m.writes = make(map[string][]writer)
-	}
-	ws := m.writes[key]
-	if len(ws) > 0 {
-		// Which Put belongs to which fence is not known: the oldest clock is
-		// right for all of them.
-		w.clock = ws[0].clock
-	}
-	m.writes[key] = append(ws, w)
-	if len(m.writes) > m.maxItems() {
-		maps.DeleteFunc(m.writes, func(_ string, ws []writer) bool {
-			return now.After(ws[len(ws)-1].end)
-		})
-	}
-}
-
-func (m *Memory) popWriter(key string) (writer, bool) {
-	ws := m.writes[key]
-	if len(ws) == 0 {
-		return writer{}, false
-	}
-	if len(ws) == 1 {
-		delete(m.writes, key)
-	} else {
-		m.writes[key] = ws[1:]
-	}
-	return ws[0], true
-}
-
-// leaveFence takes one writer's part out of a fence and opens it with the last.
-func (m *Memory) leaveFence(key string, r *record, token uint64, now time.Time) {
-	r.fence = slices.DeleteFunc(r.fence, func(t uint64) bool { return t == token })
-	if len(r.fence) == 0 {
-		m.void(key, r.floor, now)
-	}
+	m.void(key, r.floor, now)
 }
 
 // InvalidateTags answers as cache.TagTier says.
@@ -313,7 +294,7 @@ func (m *Memory) Len() int {
 	defer m.mu.Unlock()
 	now, n := time.Now(), 0
 	for key := range m.items {
-		if r := m.live(key, now); r != nil && (r.held || r.fence != nil || r.lease != 0) {
+		if r := m.live(key, now); r != nil && (r.held || r.fenced(now) || r.lease != 0) {
 			n++
 		}
 	}
