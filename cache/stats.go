@@ -31,6 +31,25 @@ type Stats struct {
 	Entries int64 // entries now in the local tier, about; used up ones included
 }
 
+// Add returns the sums of two caches' counters, such as those of several nodes.
+func (s Stats) Add(o Stats) Stats {
+	return Stats{
+		Hits: s.Hits + o.Hits, Stale: s.Stale + o.Stale, Negative: s.Negative + o.Negative,
+		Misses: s.Misses + o.Misses, Coalesced: s.Coalesced + o.Coalesced, Bypassed: s.Bypassed + o.Bypassed,
+
+		Loads: s.Loads + o.Loads, LoadErrors: s.LoadErrors + o.LoadErrors,
+		Refreshes: s.Refreshes + o.Refreshes, Overtaken: s.Overtaken + o.Overtaken,
+
+		SharedHits: s.SharedHits + o.SharedHits, SharedMisses: s.SharedMisses + o.SharedMisses,
+		SharedWaits: s.SharedWaits + o.SharedWaits, SharedErrors: s.SharedErrors + o.SharedErrors,
+
+		Puts: s.Puts + o.Puts, PutsRefused: s.PutsRefused + o.PutsRefused,
+		Invalidated: s.Invalidated + o.Invalidated, Evicted: s.Evicted + o.Evicted,
+
+		Entries: s.Entries + o.Entries,
+	}
+}
+
 // counts are the counters behind Stats.
 type counts struct {
 	hits                                              counter
