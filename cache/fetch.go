@@ -117,7 +117,8 @@ func (c *LookAside[K, V]) turn(b *batch[K, V], flights []*flight[K, V],
 	load func(context.Context) error, end func(error, time.Duration)) {
 	ctx, cancel := context.WithTimeoutCause(b.ctx, c.cfg.LoadTimeout, ErrLoadTimeout)
 	defer cancel()
-	defer context.AfterFunc(ctx, func() { c.fail(flights, fmt.Errorf("cache: load: %w", ended(ctx))) })()
+	late := func() { c.fail(flights, fmt.Errorf("cache: load: %w", ended(ctx))) }
+	defer context.AfterFunc(ctx, late)()
 	if c.slots != nil {
 		select {
 		case c.slots <- struct{}{}:
@@ -126,7 +127,10 @@ func (c *LookAside[K, V]) turn(b *batch[K, V], flights []*flight[K, V],
 		}
 	}
 	if ctx.Err() != nil {
-		return // the flights are being ended by AfterFunc
+		// A context is done a moment before it starts its AfterFuncs, and
+		// returning now stops them: nobody else may end the flights.
+		late()
+		return
 	}
 	// After end this has no effect: it is for a load that ends its goroutine.
 	defer c.fail(flights, ErrLoadAborted)

@@ -347,6 +347,31 @@ func TestConcurrentLoadsAreLimited(t *testing.T) {
 	})
 }
 
+// A context is done before its AfterFuncs start; whoever notices in between
+// must not leave the callers without an answer.
+func TestLoadsThatNeverGetTheirTurnEndTheirCallers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, err := cache.New(cache.Config[int, int]{MaxLoads: 1, LoadTimeout: time.Second,
+			Load: func(_ context.Context, k int) (cache.Loaded[int], error) {
+				time.Sleep(time.Minute)
+				return cache.Loaded[int]{Value: k}, nil
+			}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all sync.WaitGroup
+		for k := range 5000 {
+			all.Go(func() {
+				if _, err := c.Get(t.Context(), k); !errors.Is(err, cache.ErrLoadTimeout) {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		time.Sleep(time.Minute)
+	})
+}
+
 func TestLookupSaysHowItWasAnswered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSource("k", "v1")
