@@ -1,0 +1,231 @@
+// Command newssite is the news site of chapter 7 of the book: articles with
+// comments, a navigation of each reader's own, editors who publish, and a
+// database that is nearly idle. Start it without flags: everything is embedded.
+//
+// A small footer on each page says how many database queries it needed and
+// where each part came from; /stats.json has the sums. -cache=off shows the
+// same pages without the caches. All caching is in caches.go and visitor.go.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/ashlar-go/ashlar/cache/memcached"
+)
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// options are the command line.
+type options struct {
+	listen    string
+	db        string
+	replicas  []string
+	cache     string
+	memcached string
+	nodes     int
+	articles  int
+	seed      uint64
+}
+
+// errUsage is the error of a command line that cannot be followed.
+var errUsage = errors.New("wrong usage")
+
+func parse(args []string, usage io.Writer) (options, error) {
+	var o options
+	fs := flag.NewFlagSet("newssite", flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	fs.StringVar(&o.listen, "listen", "127.0.0.1:8080", "address to serve on; port 0 picks a free one")
+	fs.StringVar(&o.db, "db", "sqlite", "database: sqlite (a file that is removed at the end), sqlite:///PATH,\n"+
+		"postgres://USER:PASSWORD@HOST:PORT/DB or mysql://USER:PASSWORD@HOST:PORT/DB;\nits tables are made and filled if they are not there")
+	fs.Func("replica", "`URL` of a copy of the database to read from; may be repeated", func(v string) error {
+		o.replicas = append(o.replicas, v)
+		return nil
+	})
+	fs.StringVar(&o.cache, "cache", "on", "on, or off to ask the database for everything")
+	fs.StringVar(&o.memcached, "memcached", "", "memcached servers to share, `HOST:PORT,...`; they are taken to be the site's own")
+	fs.IntVar(&o.nodes, "nodes", 1, "web nodes in this process, each with caches of its own; requests take turns")
+	fs.IntVar(&o.articles, "articles", 2000, "articles to invent for a new database")
+	fs.Uint64Var(&o.seed, "seed", 1, "what to invent: the same number gives the same newspaper")
+	err := fs.Parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprintf(usage, "usage: newssite [flags]\n\nA news site whose database is nearly idle.\n\n")
+		fs.SetOutput(usage)
+		fs.PrintDefaults()
+		fmt.Fprintf(usage, "\nenvironment:\n  %s\n    \tsecret of the cookies, at least 32 bytes, for several processes of one site;\n"+
+			"    \tdefault: a new one at each start\n", secretVariable)
+		return o, err
+	case err != nil:
+	case fs.NArg() > 0:
+		err = fmt.Errorf("unexpected argument %q", fs.Arg(0))
+	case o.cache != "on" && o.cache != "off":
+		err = fmt.Errorf("-cache is %q, want on or off", o.cache)
+	case o.nodes < 1 || o.nodes > 100:
+		err = fmt.Errorf("-nodes is %d, want 1 to 100", o.nodes)
+	case o.articles < 1 || o.articles > 1_000_000:
+		err = fmt.Errorf("-articles is %d, want 1 to 1000000", o.articles)
+	case o.cache == "off" && o.memcached != "":
+		err = errors.New("-memcached is of no use with -cache=off")
+	}
+	if err != nil {
+		return o, fmt.Errorf("%w: %w (newssite -h explains)", errUsage, err)
+	}
+	return o, nil
+}
+
+// run is main with everything it touches as arguments; it returns the exit code.
+func run(args []string, stdout, stderr io.Writer) int {
+	o, err := parse(args, stdout)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
+		fmt.Fprintln(stderr, "newssite:", err)
+		return 2
+	}
+	// The first signal ends the context; the next one finds no handler and
+	// ends the process at once.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	if err := serve(ctx, o, stdout, slog.New(slog.NewTextHandler(stderr, nil))); err != nil {
+		fmt.Fprintln(stderr, "newssite:", err)
+		return 1
+	}
+	return 0
+}
+
+// serve runs the site until ctx ends.
+func serve(ctx context.Context, o options, stdout io.Writer, log *slog.Logger) (err error) {
+	// First of all, so that a port in use is known before the work begins.
+	ln, err := net.Listen("tcp", o.listen)
+	if err != nil {
+		return fmt.Errorf("cannot listen on %s: %w", o.listen, cause(err))
+	}
+	defer ln.Close()
+	st, closeStore, err := openStore(ctx, o)
+	if err != nil {
+		return stopped(ctx, err)
+	}
+	defer func() { err = errors.Join(err, closeStore()) }()
+	how := caching{off: o.cache == "off"}
+	if o.memcached != "" {
+		tier, err := openMemcached(o.memcached, log)
+		if err != nil {
+			return err
+		}
+		defer tier.Close()
+		how.shared = tier
+	}
+	s, err := newSite(st, o.nodes, how, log)
+	if err != nil {
+		return err
+	}
+	server := &http.Server{
+		Handler:           s.handler(),
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      60 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+	done := make(chan error, 1)
+	go func() { done <- server.Serve(ln) }()
+	fmt.Fprintf(stdout, "listening on %s\n", ln.Addr())
+	log.Info("the paper is out", "url", "http://"+ln.Addr().String()+"/", "articles", o.articles, "caches", o.cache)
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	log.Info("shutting down")
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	return server.Shutdown(ctx)
+}
+
+// stopped takes the error of work that a signal cut short for a good end.
+func stopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// cause returns what is inside an error of package net, whose own text repeats
+// the address.
+func cause(err error) error {
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		return op.Err
+	}
+	return err
+}
+
+// openStore opens the master and the replicas, and fills an empty master.
+func openStore(ctx context.Context, o options) (st *store, done func() error, err error) {
+	var closers []func() error
+	done = func() error {
+		var errs []error
+		for i := len(closers) - 1; i >= 0; i-- {
+			errs = append(errs, closers[i]())
+		}
+		return errors.Join(errs...)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, done())
+		}
+	}()
+	if o.db == "sqlite" {
+		dir, err := os.MkdirTemp("", "newssite-")
+		if err != nil {
+			return nil, nil, err
+		}
+		closers = append(closers, func() error { return os.RemoveAll(dir) })
+		o.db = "sqlite://" + filepath.ToSlash(filepath.Join(dir, "news.db"))
+	}
+	st = new(store)
+	if st.master, st.dialect, err = openDB(ctx, o.db); err != nil {
+		return nil, nil, err
+	}
+	closers = append(closers, st.master.Close)
+	for _, u := range o.replicas {
+		replica, d, err := openDB(ctx, u)
+		if err != nil {
+			return nil, nil, err
+		}
+		closers = append(closers, replica.Close)
+		if d.name != st.name {
+			return nil, nil, errors.New("a replica must be of the same kind of database as -db")
+		}
+		st.replicas = append(st.replicas, replica)
+	}
+	if err := st.fill(ctx, o.seed, o.articles); err != nil {
+		return nil, nil, err
+	}
+	return st, done, nil
+}
+
+func openMemcached(list string, log *slog.Logger) (*memcached.Tier, error) {
+	cfg := memcached.Config{Logger: log}
+	for addr := range strings.SplitSeq(list, ",") {
+		if _, _, err := net.SplitHostPort(addr); err != nil {
+			return nil, fmt.Errorf("-memcached: %q is not HOST:PORT", addr)
+		}
+		cfg.Servers = append(cfg.Servers, memcached.Server{Name: addr, Addr: addr})
+	}
+	return memcached.New(cfg)
+}
