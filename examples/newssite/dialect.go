@@ -93,28 +93,47 @@ var indexes = []string{
 	`CREATE INDEX comments_by_article ON Comments (article_id)`,
 }
 
+// dialectOf returns what the database at a URL speaks. Its errors do not show
+// the password.
+func dialectOf(raw string) (dialect, error) {
+	if raw == "sqlite" {
+		return sqlite, nil
+	}
+	u, err := url.Parse(raw)
+	if err != nil {
+		return dialect{}, errors.New("database URL is malformed") // err quotes it, password included
+	}
+	switch u.Scheme {
+	case "sqlite":
+		return sqlite, nil
+	case "postgres", "postgresql":
+		return postgres, nil
+	case "mysql":
+		return mariadb, nil
+	}
+	return dialect{}, fmt.Errorf("database %s: want sqlite, postgres:// or mysql://", u.Redacted())
+}
+
 // openDB opens the database that a URL names and asks it for a sign of life.
 // Its errors name the database without the password.
 func openDB(ctx context.Context, raw string) (*sql.DB, dialect, error) {
+	d, err := dialectOf(raw)
+	if err != nil {
+		return nil, d, err
+	}
 	u, err := url.Parse(raw)
 	if err != nil {
-		return nil, dialect{}, errors.New("database URL is malformed") // err quotes it, password included
+		return nil, d, err
 	}
 	var db *sql.DB
-	var d dialect
-	switch u.Scheme {
-	case "sqlite":
-		d = sqlite
+	switch d.name {
+	case sqlite.name:
 		db, err = sql.Open("sqlite", "file:"+u.Path+
 			"?_pragma=journal_mode(WAL)&_pragma=busy_timeout(5000)&_pragma=synchronous(1)&_txlock=immediate")
-	case "postgres", "postgresql":
-		d = postgres
+	case postgres.name:
 		db, err = sql.Open("pgx", raw)
-	case "mysql":
-		d = mariadb
+	case mariadb.name:
 		db, err = sql.Open("mysql", mysqlDSN(u))
-	default:
-		return nil, d, fmt.Errorf("database %s: want sqlite, postgres:// or mysql://", u.Redacted())
 	}
 	if err == nil {
 		// A pool that keeps its connections: opening one costs more than most queries.

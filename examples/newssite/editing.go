@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // The pages for editors.
@@ -74,22 +76,18 @@ func (v *visit) save() {
 		return
 	}
 	ctx := v.r.Context()
-	changed := []string{a.Section}
+	from := a.Section
 	var err error
 	if a.ID == 0 {
 		a.ID, err = v.st.create(ctx, a, who(v.r).ID)
 	} else {
-		var old article
-		if old, err = v.st.article(ctx, a.ID); err == nil {
-			changed = append(changed, old.Section)
-			err = v.st.change(ctx, a)
-		}
+		from, err = v.st.change(ctx, a)
 	}
+	v.everywhere(func(ctx context.Context, n *node) error { return n.articleChanged(ctx, a.ID, from, a.Section) })
 	if err != nil {
 		v.fail(err)
 		return
 	}
-	v.everywhere(func(n *node) error { return n.articleChanged(ctx, a.ID, changed...) })
 	v.redirect(fmt.Sprintf("/news/article/%d.html", a.ID))
 }
 
@@ -101,17 +99,13 @@ func (v *visit) publish() {
 		v.badForm(err)
 		return
 	}
-	ctx := v.r.Context()
 	id, live := int64(atoi(v.r.PostForm.Get("id"))), v.r.PostForm.Get("live") == "1"
-	a, err := v.st.article(ctx, id)
-	if err == nil {
-		err = v.st.setLive(ctx, id, live)
-	}
+	section, err := v.st.setLive(v.r.Context(), id, live)
+	v.everywhere(func(ctx context.Context, n *node) error { return n.articleChanged(ctx, id, section) })
 	if err != nil {
 		v.fail(err)
 		return
 	}
-	v.everywhere(func(n *node) error { return n.articleChanged(ctx, id, a.Section) })
 	v.redirect("/admin/")
 }
 
@@ -121,7 +115,7 @@ func (a article) problem() string {
 	switch {
 	case !known:
 		return "Please choose a section."
-	case a.Title == "" || len(a.Title) > 300:
+	case a.Title == "" || utf8.RuneCountInString(a.Title) > 300:
 		return "Please give it a headline of up to 300 letters."
 	case a.Lead == "" || a.Body == "":
 		return "Please write a lead and a text."

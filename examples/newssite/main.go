@@ -34,7 +34,7 @@ type options struct {
 	db        string
 	replicas  []string
 	cache     string
-	memcached string
+	memcached []memcached.Server
 	nodes     int
 	articles  int
 	seed      uint64
@@ -55,7 +55,15 @@ func parse(args []string, usage io.Writer) (options, error) {
 		return nil
 	})
 	fs.StringVar(&o.cache, "cache", "on", "on, or off to ask the database for everything")
-	fs.StringVar(&o.memcached, "memcached", "", "memcached servers to share, `HOST:PORT,...`; they are taken to be the site's own")
+	fs.Func("memcached", "memcached servers to share, `HOST:PORT,...`; they are taken to be the site's own", func(v string) error {
+		for addr := range strings.SplitSeq(v, ",") {
+			if _, _, err := net.SplitHostPort(addr); err != nil {
+				return fmt.Errorf("%q is not HOST:PORT", addr)
+			}
+			o.memcached = append(o.memcached, memcached.Server{Name: addr, Addr: addr})
+		}
+		return nil
+	})
 	fs.IntVar(&o.nodes, "nodes", 1, "web nodes in this process, each with caches of its own; requests take turns")
 	fs.IntVar(&o.articles, "articles", 2000, "articles to invent for a new database")
 	fs.Uint64Var(&o.seed, "seed", 1, "what to invent: the same number gives the same newspaper")
@@ -77,13 +85,33 @@ func parse(args []string, usage io.Writer) (options, error) {
 		err = fmt.Errorf("-nodes is %d, want 1 to 100", o.nodes)
 	case o.articles < 1 || o.articles > 1_000_000:
 		err = fmt.Errorf("-articles is %d, want 1 to 1000000", o.articles)
-	case o.cache == "off" && o.memcached != "":
+	case o.cache == "off" && len(o.memcached) > 0:
 		err = errors.New("-memcached is of no use with -cache=off")
+	default:
+		err = o.checkDatabases()
 	}
 	if err != nil {
 		return o, fmt.Errorf("%w: %w (newssite -h explains)", errUsage, err)
 	}
 	return o, nil
+}
+
+// checkDatabases says what is wrong with the URLs of the databases.
+func (o options) checkDatabases() error {
+	master, err := dialectOf(o.db)
+	if err != nil {
+		return fmt.Errorf("-db: %w", err)
+	}
+	for _, u := range o.replicas {
+		d, err := dialectOf(u)
+		if err != nil {
+			return fmt.Errorf("-replica: %w", err)
+		}
+		if d.name != master.name {
+			return errors.New("-replica: must be of the same kind of database as -db")
+		}
+	}
+	return nil
 }
 
 // run is main with everything it touches as arguments; it returns the exit code.
@@ -122,8 +150,8 @@ func serve(ctx context.Context, o options, stdout io.Writer, log *slog.Logger) (
 	}
 	defer func() { err = errors.Join(err, closeStore()) }()
 	how := caching{off: o.cache == "off"}
-	if o.memcached != "" {
-		tier, err := openMemcached(o.memcached, log)
+	if len(o.memcached) > 0 {
+		tier, err := memcached.New(memcached.Config{Servers: o.memcached, Logger: log})
 		if err != nil {
 			return err
 		}
@@ -177,7 +205,7 @@ func cause(err error) error {
 // openStore opens the master and the replicas, and fills an empty master.
 func openStore(ctx context.Context, o options) (st *store, done func() error, err error) {
 	var closers []func() error
-	done = func() error {
+	closeAll := func() error {
 		var errs []error
 		for i := len(closers) - 1; i >= 0; i-- {
 			errs = append(errs, closers[i]())
@@ -186,7 +214,7 @@ func openStore(ctx context.Context, o options) (st *store, done func() error, er
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, done())
+			err = errors.Join(err, closeAll())
 		}
 	}()
 	if o.db == "sqlite" {
@@ -203,29 +231,15 @@ func openStore(ctx context.Context, o options) (st *store, done func() error, er
 	}
 	closers = append(closers, st.master.Close)
 	for _, u := range o.replicas {
-		replica, d, err := openDB(ctx, u)
+		replica, _, err := openDB(ctx, u)
 		if err != nil {
 			return nil, nil, err
 		}
 		closers = append(closers, replica.Close)
-		if d.name != st.name {
-			return nil, nil, errors.New("a replica must be of the same kind of database as -db")
-		}
 		st.replicas = append(st.replicas, replica)
 	}
 	if err := st.fill(ctx, o.seed, o.articles); err != nil {
 		return nil, nil, err
 	}
-	return st, done, nil
-}
-
-func openMemcached(list string, log *slog.Logger) (*memcached.Tier, error) {
-	cfg := memcached.Config{Logger: log}
-	for addr := range strings.SplitSeq(list, ",") {
-		if _, _, err := net.SplitHostPort(addr); err != nil {
-			return nil, fmt.Errorf("-memcached: %q is not HOST:PORT", addr)
-		}
-		cfg.Servers = append(cfg.Servers, memcached.Server{Name: addr, Addr: addr})
-	}
-	return memcached.New(cfg)
+	return st, closeAll, nil
 }

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // The pages for readers.
@@ -141,6 +143,9 @@ func (v *visit) admit(u user) error {
 	if err := v.visitors.identity.Set(v.w, v.r, u); err != nil {
 		return err
 	}
+	if !v.visitors.useCookie {
+		return nil
+	}
 	p, _, err := ask(v.r.Context(), v.node.navigation, u.ID, "navigation")
 	if err != nil {
 		return err
@@ -205,12 +210,13 @@ func (v *visit) savePrefs() {
 		}
 	}
 	p.Sections = sortedPrefs(p.Sections, position)
-	ctx, u := v.r.Context(), who(v.r)
-	if err := v.st.savePrefs(ctx, u.ID, p); err != nil {
+	u := who(v.r)
+	err := v.st.savePrefs(v.r.Context(), u.ID, p)
+	v.everywhere(func(ctx context.Context, n *node) error { return n.navigationChanged(ctx, u.ID) })
+	if err != nil {
 		v.fail(err)
 		return
 	}
-	v.everywhere(func(n *node) error { return n.navigationChanged(ctx, u.ID) })
 	if err := v.visitors.setPrefs(v.w, v.r, p); err != nil {
 		v.fail(err)
 		return
@@ -229,16 +235,16 @@ func (v *visit) comment() {
 	form := v.r.PostForm
 	articleID, parent := int64(atoi(form.Get("article"))), int64(atoi(form.Get("parent")))
 	body := strings.TrimSpace(form.Get("body"))
-	if body == "" || len(body) > 8000 {
+	if body == "" || utf8.RuneCountInString(body) > 2000 {
 		v.message(http.StatusBadRequest, "That is no comment", "Please write between one and 2,000 letters.")
 		return
 	}
-	ctx := v.r.Context()
-	if err := v.st.addComment(ctx, articleID, parent, who(v.r).ID, body); err != nil {
+	err := v.st.addComment(v.r.Context(), articleID, parent, who(v.r).ID, body)
+	v.everywhere(func(ctx context.Context, n *node) error { return n.commented(ctx, articleID) })
+	if err != nil {
 		v.fail(err)
 		return
 	}
-	v.everywhere(func(n *node) error { return n.commented(ctx, articleID) })
 	v.redirect(fmt.Sprintf("/news/article/%d.html#comments", articleID))
 }
 

@@ -183,11 +183,15 @@ func (v *visit) notFound() {
 	v.message(http.StatusNotFound, "Page not found", "There is no such page, or it was taken back.")
 }
 
-// everywhere tells every node that something has changed. It comes after the
-// commit and before the answer, so that the next page shows the change.
-func (v *visit) everywhere(tell func(*node) error) {
+// everywhere tells every node that something has changed, also when the visitor
+// does not wait for it. It comes after the commit and before the answer, so that
+// the next page shows the change; and after a failed write as well, because a
+// commit whose answer was lost may have happened.
+func (v *visit) everywhere(tell func(context.Context, *node) error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(v.r.Context()), 10*time.Second)
+	defer cancel()
 	for _, n := range v.nodes {
-		if err := tell(n); err != nil {
+		if err := tell(ctx, n); err != nil {
 			// Stored it is; other processes may show the old state until their
 			// copies end, and memcached is purged before it is used again.
 			v.log.Warn("invalidation did not reach memcached", "node", n.id, "err", err)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ashlar-go/ashlar/cache"
+	"github.com/ashlar-go/ashlar/cookiecache"
 )
 
 // tier is how often one tier had what it was asked for.
@@ -25,6 +26,8 @@ type stats struct {
 	Caching   bool                   `json:"caching"`
 	Tiers     map[string]tier        `json:"tiers"`
 	Caches    map[string]cache.Stats `json:"caches"` // summed over the nodes
+
+	Cookies map[string]cookiecache.Stats `json:"cookies"`
 }
 
 func (s *site) stats() stats {
@@ -34,6 +37,8 @@ func (s *site) stats() stats {
 		Uptime: time.Since(s.started).Seconds(), Nodes: len(s.nodes), Caching: !s.caching.off,
 		Tiers:  map[string]tier{"cookie": {Hits: cookie.Hits, Misses: cookie.Misses()}},
 		Caches: make(map[string]cache.Stats),
+
+		Cookies: map[string]cookiecache.Stats{"identity": s.visitors.identity.Stats(), "navigation": cookie},
 	}
 	if out.PageViews > 0 {
 		out.PerPage = float64(out.Queries) / float64(out.PageViews)

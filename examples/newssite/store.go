@@ -295,30 +295,41 @@ func (s *store) create(ctx context.Context, a article, authorID int) (id int64, 
 	return id, err
 }
 
-// change stores what an editor changed in an article.
-func (s *store) change(ctx context.Context, a article) error {
-	return s.changeArticle(ctx, `UPDATE NewsArticles SET section = ?, title = ?, summary = ?, body = ?,
-		updated = ?, version = version + 1 WHERE article_id = ?`,
-		a.Section, a.Title, a.Lead, a.Body, time.Now().Unix(), a.ID)
+// change stores what an editor changed in an article, and returns the section
+// that it was in before.
+func (s *store) change(ctx context.Context, a article) (from string, err error) {
+	return s.changeArticle(ctx, a.ID, `section = ?, title = ?, summary = ?, body = ?, updated = ?`,
+		a.Section, a.Title, a.Lead, a.Body, time.Now().Unix())
 }
 
-// setLive publishes an article or takes it back.
-func (s *store) setLive(ctx context.Context, id int64, live bool) error {
+// setLive publishes an article or takes it back, and returns its section.
+func (s *store) setLive(ctx context.Context, id int64, live bool) (section string, err error) {
 	n := 0
 	if live {
 		n = 1
 	}
-	return s.changeArticle(ctx, `UPDATE NewsArticles SET live = ?, version = version + 1 WHERE article_id = ?`, n, id)
+	return s.changeArticle(ctx, id, `live = ?`, n)
 }
 
-func (s *store) changeArticle(ctx context.Context, text string, args ...any) error {
-	return s.write(ctx, func(tx *sql.Tx) error {
-		n, err := s.exec(ctx, tx, text, args...)
+// changeArticle counts the version up first: that locks the row, so that the
+// section which it then reads is the one that the change replaces.
+func (s *store) changeArticle(ctx context.Context, id int64, set string, args ...any) (section string, err error) {
+	err = s.write(ctx, func(tx *sql.Tx) error {
+		n, err := s.exec(ctx, tx, `UPDATE NewsArticles SET version = version + 1 WHERE article_id = ?`, id)
 		if err == nil && n == 0 {
 			err = errNoRow
 		}
+		if err != nil {
+			return err
+		}
+		s.count(ctx)
+		if err := tx.QueryRowContext(ctx, s.bind(`SELECT section FROM NewsArticles WHERE article_id = ?`), id).Scan(&section); err != nil {
+			return err
+		}
+		_, err = s.exec(ctx, tx, `UPDATE NewsArticles SET `+set+` WHERE article_id = ?`, append(args, id)...)
 		return err
 	})
+	return section, err
 }
 
 // adminList returns all articles, newest first.
