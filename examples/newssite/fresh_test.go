@@ -113,6 +113,21 @@ func TestACommentIsOnTheNextLoadAndCostsNoOtherPageAQuery(t *testing.T) {
 	})
 }
 
+func TestTheMostDiscussedAreCountedAnewWithEachComment(t *testing.T) {
+	setups(t, func(t *testing.T, s *site) {
+		most, err := s.st.discussed(t.Context(), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reader, visitor := newBrowser(t, s), newBrowser(t, s)
+		reader.logIn(40)
+		for n := range 3 {
+			visitor.shows(s, "/", fmt.Sprintf("%d comments</a>", most[0].Comments+n), true)
+			reader.post("/comment", "article", fmt.Sprint(most[0].ID), "body", "Indeed.")
+		}
+	})
+}
+
 func TestAnswersToCommentsAreUnderThem(t *testing.T) {
 	s := newPaper(t, newStore(t, options{}), 1, caching{})
 	path := articlePath(newestID(t, s.st))
