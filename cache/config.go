@@ -89,8 +89,8 @@ type Config[K comparable, V any] struct {
 type Shared[K comparable, V any] struct {
 	// Tier is the second tier. Required.
 	Tier Tier
-	// Namespace begins every key, so that several caches share a tier; caches
-	// of the same name must hold the same kind of values.
+	// Namespace and a colon begin every key, so that several caches share a
+	// tier; caches of the same name must hold the same kind of values.
 	Namespace string
 	// Key writes a key as text, different for different keys. The default
 	// serves strings and integers; other types require it.

@@ -8,7 +8,7 @@
 //	}})
 //	articles, err := cache.New(cache.Config[int64, Article]{
 //		Load:   loadArticle,
-//		Shared: &cache.Shared[int64, Article]{Tier: tier, Namespace: "article:"},
+//		Shared: &cache.Shared[int64, Article]{Tier: tier, Namespace: "article"},
 //	})
 //
 // [Selector] places keys alike for a plain gomemcache client.

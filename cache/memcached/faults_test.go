@@ -81,6 +81,12 @@ func silent(t *testing.T, serve func(net.Conn)) (addr string) {
 
 func swallow(c net.Conn) { _, _ = io.Copy(io.Discard, c) }
 
+// nonsense answers as a web server does.
+func nonsense(c net.Conn) {
+	_, _ = io.WriteString(c, "HTTP/1.1 400 Bad Request\r\n\r\n")
+	swallow(c)
+}
+
 func TestAHungServerCostsAtMostThreeTimeouts(t *testing.T) {
 	t.Parallel()
 	var ejected atomic.Int64
