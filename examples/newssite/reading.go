@@ -27,7 +27,7 @@ func (v *visit) front() {
 	body := frontBody{Discussed: discussed}
 	if len(latest) > 0 {
 		body.Top = latest[0]
-		body.More = firstOf(latest[1:], 4)
+		body.More = firstOf(latest[1:], 3)
 		body.Sections = blocks(latest[1+len(body.More):])
 	}
 	v.show(http.StatusOK, "front", "Front page", body)
