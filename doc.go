@@ -6,6 +6,9 @@
 //     a slow source of truth, with a memcached second tier.
 //   - [github.com/ashlar-go/ashlar/cookiecache]: the visitor's browser as a cache
 //     node, by sealed, rotating, typed cookies.
+//   - [github.com/ashlar-go/ashlar/replication]: a master's tables on any number
+//     of replicas, across PostgreSQL, MySQL, SQLite and Oracle, by logged keys or
+//     flipping snapshots.
 //
 // Families never import each other; they meet in your application, as they do
 // in examples/newssite. The ideas come from Theo Schlossnagle's Scalable

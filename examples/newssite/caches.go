@@ -41,6 +41,7 @@ type caching struct {
 	off      bool
 	noCookie bool       // the navigation is not kept in a cookie
 	shared   cache.Tier // nil without -memcached
+	replicas bool       // reads may come from copies of the database
 }
 
 // An article is published once and edited seldom; who changes it tells the
@@ -97,6 +98,9 @@ func newCache[K comparable, V any](how caching, name string, key func(K) string,
 	}
 	if how.off {
 		cfg.Bypass = func() bool { return true }
+	}
+	if how.replicas && how.shared != nil {
+		cfg.Settle = settle
 	}
 	if how.shared != nil {
 		cfg.Shared = &cache.Shared[K, V]{Tier: how.shared, Namespace: name, Key: key, LocalTTL: localKeep}

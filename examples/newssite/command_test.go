@@ -152,7 +152,7 @@ func TestAWrongCommandLineIsOneClearLineAndExit2(t *testing.T) {
 		`"nowhere" is not HOST:PORT`:                                          {"-memcached", "nowhere"},
 		`database oracle://u:xxxxx@h/x: want sqlite, postgres:// or mysql://`: {"-db", "oracle://u:geheim@h/x"},
 		`-db: database URL is malformed`:                                      {"-db", "postgres://u:geheim@h:port/x"},
-		`-replica: must be of the same kind`:                                  {"-replica", "postgres://u:geheim@h/x"},
+		`-replica: the same database twice`:                                   {"-replica", "postgres://u:geheim@h/x", "-replica", "postgres://u:geheim@h/x"},
 	} {
 		checkFailure(t, 2, want, args...)
 	}

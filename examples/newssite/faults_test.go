@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -132,38 +131,6 @@ func TestAWriterWhoLeavesStillInvalidates(t *testing.T) {
 		return err
 	})
 	b.shows(s, articlePath(top), "I have to go", true)
-}
-
-// Reads come from the replicas, except after a write: what is read then is what
-// the caches keep, and a replica may not have heard of it.
-func TestReadsAfterAWriteComeFromTheMaster(t *testing.T) {
-	file := "sqlite://" + filepath.ToSlash(filepath.Join(t.TempDir(), "copy.db"))
-	newStore(t, options{db: file}) // the same paper, and nobody to tell it of changes
-	st := newStore(t, options{replicas: []string{file}})
-	s := newPaper(t, st, 1, caching{})
-	top := newestID(t, st)
-	path := articlePath(top)
-	reader := newBrowser(t, s)
-	reader.logIn(40)
-	st.wrote.Store(0) // inventing the paper was a write as well
-	before := reader.page(path).html
-	if st.reader() == st.master {
-		t.Fatal("the replica is not read from")
-	}
-	reader.post("/comment", "article", fmt.Sprint(top), "body", "News to the replica")
-	if st.reader() != st.master {
-		t.Error("after a write the replica is read from")
-	}
-	if a := reader.page(path); !strings.Contains(a.html, "News to the replica") {
-		t.Error("the comment is not on the next load")
-	}
-	st.wrote.Store(time.Now().Add(-afterWrite).UnixNano())
-	if st.reader() == st.master {
-		t.Error("the replica is not read from again")
-	}
-	if a := reader.page(path); !strings.Contains(a.html, "News to the replica") || a.html == before {
-		t.Error("the comment is gone")
-	}
 }
 
 // A failed write leaves nothing half done.

@@ -16,10 +16,8 @@ const (
 // fill makes the tables, and rows for them if there are none. A database that
 // already has users is used as it is.
 func (s *store) fill(ctx context.Context, seed uint64, articles int) error {
-	for _, statement := range s.schema() {
-		if _, err := s.master.ExecContext(ctx, statement); err != nil {
-			return fmt.Errorf("creating the tables: %w", err)
-		}
+	if err := s.makeTables(ctx); err != nil {
+		return err
 	}
 	var users int
 	if err := s.master.QueryRowContext(ctx, `SELECT COUNT(*) FROM SiteUsers`).Scan(&users); err != nil || users > 0 {
@@ -66,13 +64,27 @@ func (s *store) invent(ctx context.Context, tx *sql.Tx, g *generator, articles i
 			return err
 		}
 	}
-	statements := indexes
-	if articles > 0 && commentID > 0 {
-		statements = append(statements[:len(statements):len(statements)], s.afterSeed...)
+	if articles == 0 || commentID == 0 {
+		return nil
 	}
-	for _, statement := range statements {
+	for _, statement := range s.afterSeed {
 		if _, err := tx.ExecContext(ctx, statement); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// makeTables makes the tables and indexes that are not there.
+func (s *store) makeTables(ctx context.Context) error {
+	for _, statement := range s.schema() {
+		if _, err := s.master.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("creating the tables: %w", err)
+		}
+	}
+	for _, statement := range indexes {
+		if _, err := s.master.ExecContext(ctx, statement); err != nil && !isThere(err) {
+			return fmt.Errorf("creating the indexes: %w", err)
 		}
 	}
 	return nil

@@ -39,7 +39,7 @@ func newStore(t testing.TB, o options) *store {
 		o.articles = someArticles
 	}
 	o.seed = 1
-	st, done, err := openStore(t.Context(), o)
+	st, done, err := openStore(t.Context(), o, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,9 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -50,7 +52,7 @@ func parse(args []string, usage io.Writer) (options, error) {
 	fs.StringVar(&o.listen, "listen", "127.0.0.1:8080", "address to serve on; port 0 picks a free one")
 	fs.StringVar(&o.db, "db", "sqlite", "database: sqlite (a file that is removed at the end), sqlite:///PATH,\n"+
 		"postgres://USER:PASSWORD@HOST:PORT/DB or mysql://USER:PASSWORD@HOST:PORT/DB;\nits tables are made and filled if they are not there")
-	fs.Func("replica", "`URL` of a copy of the database to read from; may be repeated", func(v string) error {
+	fs.Func("replica", "`URL` of a copy of the database, of the same kind or another, that the site keeps\nequal to it and reads from; may be repeated", func(v string) error {
 		o.replicas = append(o.replicas, v)
 		return nil
 	})
@@ -98,17 +100,17 @@ func parse(args []string, usage io.Writer) (options, error) {
 
 // checkDatabases says what is wrong with the URLs of the databases.
 func (o options) checkDatabases() error {
-	master, err := dialectOf(o.db)
-	if err != nil {
+	if _, err := dialectOf(o.db); err != nil {
 		return fmt.Errorf("-db: %w", err)
 	}
-	for _, u := range o.replicas {
-		d, err := dialectOf(u)
-		if err != nil {
+	for i, u := range o.replicas {
+		switch _, err := dialectOf(u); {
+		case err != nil:
 			return fmt.Errorf("-replica: %w", err)
-		}
-		if d.name != master.name {
-			return errors.New("-replica: must be of the same kind of database as -db")
+		case u == o.db || slices.Contains(o.replicas[:i], u):
+			return errors.New("-replica: the same database twice")
+		case u == "sqlite":
+			return errors.New("-replica: want sqlite:///PATH")
 		}
 	}
 	return nil
@@ -144,12 +146,17 @@ func serve(ctx context.Context, o options, stdout io.Writer, log *slog.Logger) (
 		return fmt.Errorf("cannot listen on %s: %w", o.listen, cause(err))
 	}
 	defer ln.Close()
-	st, closeStore, err := openStore(ctx, o)
+	st, closeStore, err := openStore(ctx, o, log)
 	if err != nil {
 		return stopped(ctx, err)
 	}
 	defer func() { err = errors.Join(err, closeStore()) }()
-	how := caching{off: o.cache == "off"}
+	follow, leave := context.WithCancel(ctx)
+	var following sync.WaitGroup
+	following.Go(func() { st.follow(follow, log) })
+	defer following.Wait()
+	defer leave()
+	how := caching{off: o.cache == "off", replicas: len(o.replicas) > 0}
 	if len(o.memcached) > 0 {
 		tier, err := memcached.New(memcached.Config{Servers: o.memcached, Logger: log})
 		if err != nil {
@@ -202,8 +209,9 @@ func cause(err error) error {
 	return err
 }
 
-// openStore opens the master and the replicas, and fills an empty master.
-func openStore(ctx context.Context, o options) (st *store, done func() error, err error) {
+// openStore opens the master, fills it if it is empty, and brings the replicas
+// up to date.
+func openStore(ctx context.Context, o options, log *slog.Logger) (st *store, done func() error, err error) {
 	var closers []func() error
 	closeAll := func() error {
 		var errs []error
@@ -230,16 +238,19 @@ func openStore(ctx context.Context, o options) (st *store, done func() error, er
 		return nil, nil, err
 	}
 	closers = append(closers, st.master.Close)
+	if err := st.fill(ctx, o.seed, o.articles); err != nil {
+		return nil, nil, err
+	}
 	for _, u := range o.replicas {
-		replica, _, err := openDB(ctx, u)
+		r, err := newReplica(ctx, st, u, log)
 		if err != nil {
 			return nil, nil, err
 		}
-		closers = append(closers, replica.Close)
-		st.replicas = append(st.replicas, replica)
-	}
-	if err := st.fill(ctx, o.seed, o.articles); err != nil {
-		return nil, nil, err
+		closers = append(closers, r.db.Close, r.keeper.Close)
+		st.replicas = append(st.replicas, r)
+		if err := r.catchUp(ctx); err != nil {
+			return nil, nil, err
+		}
 	}
 	return st, closeAll, nil
 }

@@ -24,6 +24,7 @@ type stats struct {
 	Uptime    float64                `json:"uptime_seconds"`
 	Nodes     int                    `json:"nodes"`
 	Caching   bool                   `json:"caching"`
+	Replicas  []replicaStats         `json:"replicas,omitempty"`
 	Tiers     map[string]tier        `json:"tiers"`
 	Caches    map[string]cache.Stats `json:"caches"` // summed over the nodes
 
@@ -36,7 +37,7 @@ func (s *site) stats() stats {
 		Requests: s.requests.Load(), PageViews: s.views.Load(), Queries: s.st.queries.Load(),
 		Uptime: time.Since(s.started).Seconds(), Nodes: len(s.nodes), Caching: !s.caching.off,
 		Tiers:  map[string]tier{"cookie": {Hits: cookie.Hits, Misses: cookie.Misses()}},
-		Caches: make(map[string]cache.Stats),
+		Caches: make(map[string]cache.Stats), Replicas: s.st.replicaStats(),
 
 		Cookies: map[string]cookiecache.Stats{"identity": s.visitors.identity.Stats(), "navigation": cookie},
 	}

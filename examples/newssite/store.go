@@ -11,30 +11,17 @@ import (
 	"time"
 )
 
-// store is the database: a master, and replicas that may lag behind it.
+// store is the database: a master, and copies of it to read from.
 type store struct {
 	dialect
 	master   *sql.DB
-	replicas []*sql.DB
+	replicas []*replica
 	turn     atomic.Uint32 // whose turn among the replicas it is
 	wrote    atomic.Int64  // when this process last wrote, in Unix nanoseconds
 	queries  atomic.Int64  // statements sent
 }
 
 var errNoRow = errors.New("no such row")
-
-// afterWrite is how long after a write reads go to the master: what is read
-// then is what the caches keep, so it must not come from a replica that has
-// not heard of the write.
-const afterWrite = 5 * time.Second
-
-// reader returns the database to read from.
-func (s *store) reader() *sql.DB {
-	if len(s.replicas) == 0 || time.Since(time.Unix(0, s.wrote.Load())) < afterWrite {
-		return s.master
-	}
-	return s.replicas[int(s.turn.Add(1))%len(s.replicas)]
-}
 
 // meter counts the statements that one page needed. It travels in the context,
 // also into the loads of the caches.
@@ -52,7 +39,8 @@ func (s *store) count(ctx context.Context) {
 // query collects the rows that scan reads.
 func query[T any](ctx context.Context, s *store, scan func(*sql.Rows) (T, error), text string, args ...any) ([]T, error) {
 	s.count(ctx)
-	rows, err := s.reader().QueryContext(ctx, s.bind(text), args...)
+	from := s.reader()
+	rows, err := from.db.QueryContext(ctx, from.bind(text), args...)
 	if err != nil {
 		return nil, err
 	}
