@@ -37,6 +37,7 @@ memcached                             memcached
 mariadbd                              mariadb-server
 chromium                              chromium
 node                                  nodejs
+npm                                   npm
 gcc                                   gcc
 /usr/include/stdlib.h                 libc6-dev
 NEEDS

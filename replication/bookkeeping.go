@@ -20,22 +20,23 @@ import (
 // its position. If they differ, one of them has gone back in time.
 
 var (
-	nodeTable    = keptTable("node", 2, "grp", "node", "#seen", "token", "position")
-	replicaTable = keptTable("replica", 2, "grp", "node", "#seq", "phase", "token", "next", "position", "#as_of")
+	nodeTable    = keptTable("node", 2, "grp", "node", "#seen", "~token", "position")
+	replicaTable = keptTable("replica", 2, "grp", "node", "#seq", "~phase", "~token", "~next", "position", "#as_of")
 	copiedTable  = keptTable("copied", 3, "grp", "node", "id", "name", "fingerprint", "#direct", "#done", "#copied", "last")
 	flippedTable = keptTable("flipped", 2, "grp", "id", "digest", "#copied", "#at")
 )
 
-// keptTable is a table of this library's: a # marks an integer, all else is
-// text; the first columns are the key.
+// keptTable is a table of this library's: a # marks an integer, a ~ a short text,
+// which can be compared on all vendors, and all else is text of any length; the
+// first columns are the key, and short.
 func keptTable(name string, key int, columns ...string) TargetTable {
 	t := TargetTable{Name: Name{Table: name}}
 	for i, c := range columns {
 		col := Column{Name: c, Kind: Text}
 		if text, ok := strings.CutPrefix(c, "#"); ok {
 			col = Column{Name: text, Kind: Int}
-		} else if i < key {
-			col.Size = maxName
+		} else if text, ok := strings.CutPrefix(c, "~"); ok || i < key {
+			col.Name, col.Size = text, maxName
 		}
 		col.Nullable = i >= key
 		t.Columns = append(t.Columns, col)

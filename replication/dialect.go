@@ -47,7 +47,8 @@ type Dialect interface {
 	// spellings and are valid until fn returns. An error of fn ends it and is
 	// returned as it is.
 	Stream(ctx context.Context, c *sql.Conn, query string, columns []Column, fn func(row [][]byte) error) error
-	// Load inserts rows into a table by the vendor's fastest way. next returns
+	// Load inserts rows into a table by the vendor's fastest way, in a
+	// transaction of Begin: what an error leaves behind is undone with it. next returns
 	// io.EOF after the last; its values are valid until it is called again. What
 	// a column cannot hold unchanged is a *TypeLossError; a session's other
 	// errors are the vendor's.

@@ -39,8 +39,8 @@
 //   - SQL*Loader's direct path disables triggers while it loads. The trigger's
 //     LAST_DDL_TIME should betray it to Fingerprint; do not rely on that.
 //   - Changes by sessions that disabled the triggers, for the same reason.
-//   - TRUNCATE or EXCHANGE PARTITION rolled into the very second in which a
-//     table was installed.
+//   - What happens while a trigger is disabled, if it is enabled again within the
+//     very second in which it was made: LAST_DDL_TIME has no finer unit.
 //
 // Cascading foreign keys fire the child's triggers on Oracle, and are captured.
 //
@@ -78,6 +78,8 @@
 //     needs a connection returns an error that is errors.ErrUnsupported.
 //   - Oracle's client library is missing: connecting returns an error that says
 //     what to install.
+//   - a CLOB of 1 MiB or more is not plain ASCII: godror 0.40.4 takes characters
+//     for bytes and refuses to bind it. Reading one is no trouble.
 //   - Load is interrupted: the rows before the failing one stay in the
 //     transaction. Load only inside of a transaction from Begin.
 //   - a node is killed: its lock is a locked row, and goes when the server
@@ -93,6 +95,11 @@
 // Identity tell a restored or promoted copy; without it a copy with the same
 // name and creation time passes for the original, until its batch numbers
 // show it. Granting it later changes the identity.
+//
+// Tables that this package makes have the names that Oracle gives without
+// quotes: those all in lower case become upper. A schema is a user on Oracle,
+// and has to be there; its default collation must be BINARY, as it is unless
+// somebody changed it.
 //
 // The tables' own triggers fire on a replica too: disable them there, or let
 // them look at V$SESSION.CLIENT_INFO, which is ashlar while rows are applied.

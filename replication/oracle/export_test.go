@@ -10,7 +10,6 @@ var (
 	CandidatesQuery  = candidatesQuery
 	IdentityQueries  = identityQueries
 	RelaxStatements  = relaxStatements
-	Pins             = pins
 	Object           = object
 	CountLog         = countLog
 	Explain          = explain

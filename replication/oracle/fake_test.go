@@ -19,7 +19,7 @@ import (
 type server struct {
 	mu    sync.Mutex
 	rules []*rule
-	log   []string // statements, and BEGIN, COMMIT, END for those of the driver
+	log   []string // statements, and BEGIN, COMMIT, UNDONE for those of the driver
 	args  [][]any  // of each
 }
 
@@ -131,7 +131,7 @@ func (c *fakeConn) end(how string) error {
 	return nil
 }
 func (c *fakeConn) Commit() error   { return c.end("COMMIT") }
-func (c *fakeConn) Rollback() error { return c.end("END") }
+func (c *fakeConn) Rollback() error { return c.end("UNDONE") }
 
 // CheckNamedValue takes arrays, and drops options, as the driver does.
 func (c *fakeConn) CheckNamedValue(v *driver.NamedValue) error {

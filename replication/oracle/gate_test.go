@@ -158,7 +158,7 @@ func replaceFile(file string, v any) error {
 // TestStatementsArePLSQL parses all that is generated, and the DDL inside of it,
 // with a grammar of Oracle's language; and broken variants of the same texts,
 // which it must refuse, or its consent would mean nothing. It does not know ALTER
-// SESSION SET of more than a word, so that the pins are not among them.
+// SESSION SET with a text, so that the pins are not among them.
 func TestStatementsArePLSQL(t *testing.T) {
 	var good []statement
 	seen := make(map[string]bool)

@@ -20,8 +20,9 @@ const pins = "ALTER SESSION SET" +
 	" NLS_TIMESTAMP_TZ_FORMAT = 'SYYYY-MM-DD HH24:MI:SS.FF9TZH:TZM'" +
 	" NLS_NUMERIC_CHARACTERS = '.,'" +
 	" NLS_SORT = 'BINARY'" +
-	" NLS_COMP = 'BINARY'" +
-	" TIME_ZONE = '+00:00'"
+	" NLS_COMP = 'BINARY'"
+
+const pinZone = "ALTER SESSION SET TIME_ZONE = '+00:00'"
 
 // Prepare refuses what is not Oracle 11.2 or later over godror, with a database
 // in AL32UTF8.
@@ -42,8 +43,10 @@ func (dialect) Prepare(ctx context.Context, c *sql.Conn) error {
 	if charset != "AL32UTF8" {
 		return fmt.Errorf("oracle: the database's character set is %s; only AL32UTF8 keeps and sorts all text", charset)
 	}
-	if _, err := c.ExecContext(ctx, pins); err != nil {
-		return fmt.Errorf("oracle: pinning the session's formats: %w", err)
+	for _, pin := range []string{pins, pinZone} {
+		if _, err := c.ExecContext(ctx, pin); err != nil {
+			return fmt.Errorf("oracle: pinning the session's formats: %w", err)
+		}
 	}
 	return nil
 }

@@ -3,7 +3,6 @@ package oracle
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 
 	"github.com/ashlar-go/ashlar/replication"
@@ -15,7 +14,11 @@ func (dialect) Stream(ctx context.Context, c *sql.Conn, query string, columns []
 	if err != nil {
 		return fmt.Errorf("oracle: reading rows: %w", err)
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
+	defer func() {
+		if closing := rows.Close(); err == nil && closing != nil {
+			err = fmt.Errorf("oracle: reading rows: %w", closing)
+		}
+	}()
 	names, err := rows.Columns()
 	if err != nil {
 		return fmt.Errorf("oracle: reading rows: %w", err)
