@@ -26,7 +26,8 @@ type Dialect interface {
 	// with Create and used through Quote.
 	Bookkeeping(table string) Name
 	// Prepare pins the session's settings, such as time zone and date format, and
-	// checks that the server is one that this dialect knows.
+	// checks that the server is one that this dialect knows. The connection is
+	// never given back to the application.
 	Prepare(ctx context.Context, c *sql.Conn) error
 	// Identity names the system behind the connection, so that no other one, and
 	// no restored or promoted copy that can be told from it, has the same name.
@@ -63,7 +64,7 @@ type Dialect interface {
 // Capture is a Dialect's part on the master.
 type Capture interface {
 	// Install returns the statements that make the log and triggers of tables.
-	// They can be run again, and replace what an older version made. Each is a
+	// They are for tables whose fingerprint is "", and replace what is there. Each is a
 	// transaction of its own; after the last one returned, every change that
 	// commits is logged, also of transactions that began before.
 	Install(group string, tables []SourceTable) []string
@@ -136,8 +137,8 @@ type Replica interface {
 	// Publish returns the statements for flipping snapshots.
 	Publish(t TargetTable) Publishing
 	// Flip returns the statements that make copy to[i] (0 or 1) of each table the
-	// public one, and the other one idle. They are one transaction or one
-	// statement, so that nobody sees some flipped and others not.
+	// public one, and the other one idle. They are run in a transaction, or are
+	// one statement, so that nobody sees some flipped and others not.
 	Flip(tables []TargetTable, to []int) []string
 }
 
@@ -202,6 +203,7 @@ type Layout struct {
 	References []Name     // tables that its foreign keys point to
 	Cascades   []string   // foreign keys, by name, through which this table changes without its triggers firing
 	View       bool       // a view, which has no triggers of ours
+	Hint       string     // for the dialect itself: what Install has to know beyond this
 	Rows       int64      // the database's own cheap estimate; negative: none
 }
 
@@ -212,6 +214,7 @@ type SourceTable struct {
 	Columns []Column // those sent, in order
 	Key     []int    // positions in Columns
 	Where   string   // SQL condition on its columns, or ""
+	Hint    string   // of the Layout
 }
 
 // KeyColumns returns the columns of the key.

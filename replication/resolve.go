@@ -94,7 +94,7 @@ func (p *route) choose(from Layout, group string) error {
 			return fmt.Errorf("replication: master: table %s has no column %s to rename", from.Name, old)
 		}
 	}
-	p.source = SourceTable{ID: tableID(group, from.Name), Name: from.Name, Where: p.Where}
+	p.source = SourceTable{ID: tableID(group, from.Name), Name: from.Name, Where: p.Where, Hint: from.Hint}
 	for _, c := range from.Columns {
 		if wanted(c.Name) && !c.Generated {
 			p.source.Columns = append(p.source.Columns, c)

@@ -129,7 +129,7 @@ func (c capture) triggers() []object {
 		trigger("move", "AFTER UPDATE"+on+" WHEN "+strings.Join(moved, " OR "), c.logging(c.keys("OLD."))),
 		trigger("delete", "AFTER DELETE"+on, c.logging(c.keys("OLD."))),
 	}
-	ways := supplants(c.Columns)
+	ways := supplants(c.Hint)
 	if len(ways) == 0 {
 		return out
 	}

@@ -291,3 +291,20 @@ func TestTheLogHoldsEachKeyOnce(t *testing.T) {
 	}
 	m.mustPoll(t, c)
 }
+
+// TestDroppingAParentIsCaptured: with foreign keys on, DROP TABLE deletes the
+// rows first, without triggers of that table but with its children's.
+func TestDroppingAParentIsCaptured(t *testing.T) {
+	db := open(t, "_pragma=foreign_keys(on)")
+	exec(t, db, `CREATE TABLE p (id INTEGER PRIMARY KEY)`, `CREATE TABLE c (id INTEGER PRIMARY KEY, p INT REFERENCES p ON DELETE CASCADE)`,
+		`INSERT INTO p VALUES (1), (2)`, `INSERT INTO c VALUES (1, 1), (2, 2), (3, NULL)`)
+	c := conn(t, db)
+	st := source(t, c, "c", "c")
+	install(t, c, st)
+	m := copyOf(t, c, st)
+	exec(t, db, `DROP TABLE p`)
+	m.mustPoll(t, c)
+	if len(m.rows[0]) != 1 {
+		t.Fatalf("%d children are left: not what this test is for", len(m.rows[0]))
+	}
+}

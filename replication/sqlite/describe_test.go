@@ -70,6 +70,7 @@ func TestDescribeFindsTablesByName(t *testing.T) {
 }
 
 func TestKindsAreThoseOfTheDeclaredTypes(t *testing.T) {
+	c := conn(t, open(t))
 	for declared, want := range map[string]replication.Column{
 		"INT": {Kind: replication.Int}, "unsigned big int": {Kind: replication.Int}, "TINYINT(1)": {Kind: replication.Int},
 		"bool": {Kind: replication.Bool}, "varchar ( 20 )": {Kind: replication.Text, Size: 20}, "NATIVE CHARACTER(7)": {Kind: replication.Text, Size: 7}, "CLOB": {Kind: replication.Text},
@@ -79,8 +80,7 @@ func TestKindsAreThoseOfTheDeclaredTypes(t *testing.T) {
 		"DateTime": {Kind: replication.Timestamp, Scale: 9}, "timestamp(3)": {Kind: replication.Timestamp, Scale: 3}, "TIMESTAMPTZ(6)": {Kind: replication.Instant, Scale: 6}, "TIMESTAMP WITH TIME ZONE": {Kind: replication.Instant, Scale: 9},
 		"TIME": {Kind: replication.Time, Scale: 6}, "TIME(0)": {Kind: replication.Time}, "uuid": {Kind: replication.UUID}, "json": {Kind: replication.JSON}, "": {Kind: replication.Native}, "MONEY": {Kind: replication.Decimal},
 	} {
-		c := conn(t, open(t))
-		exec(t, c, "CREATE TABLE t (c "+declared+")")
+		exec(t, c, "DROP TABLE IF EXISTS t", "CREATE TABLE t (c "+declared+")")
 		got := describe(t, c, "t").Columns[0]
 		want.Name, want.Native, want.Nullable = "c", got.Native, true
 		if got != want {

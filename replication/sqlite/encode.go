@@ -16,7 +16,7 @@ type encoder func(value []byte) (any, error)
 // encoderOf returns the encoder for a column, by its kind and by what its
 // affinity would do to the value.
 func encoderOf(c replication.Column) encoder {
-	aff := affinityOf(declared(c))
+	aff := affinityOf(c.Native)
 	numeric := aff == affNumeric || aff == affInteger || aff == affReal
 	switch c.Kind {
 	case replication.Bool:

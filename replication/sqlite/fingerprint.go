@@ -178,7 +178,7 @@ func same(t replication.SourceTable, now replication.Layout) bool {
 		names[i] = k.Name
 	}
 	return t.Name.Table == now.Name.Table && slices.Equal(names, now.Key) && len(now.Cascades) == 0 && !now.View &&
-		slices.Equal(supplants(t.Columns), supplants(now.Columns))
+		t.Hint == now.Hint
 }
 
 // digest is the fingerprint of a table that is whole; "" if a column that is
@@ -192,7 +192,7 @@ func digest(generation string, t replication.SourceTable, now replication.Layout
 			return ""
 		}
 		c := now.Columns[i]
-		fmt.Fprintf(h, " %q %q %t %t %t", c.Name, declared(c), c.Nullable, c.Folds, c.Generated)
+		fmt.Fprintf(h, " %q %q %t %t %t", c.Name, c.Native, c.Nullable, c.Folds, c.Generated)
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }

@@ -48,7 +48,7 @@ func TestViewsFlipAllAtOnce(t *testing.T) {
 			}
 		})
 	}
-	for generation := 1; generation <= 30; generation++ {
+	for generation := 1; generation <= 16; generation++ {
 		var public, to []int
 		for _, p := range published {
 			var n int

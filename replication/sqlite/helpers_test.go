@@ -79,7 +79,7 @@ func source(t testing.TB, c *sql.Conn, id, name string) replication.SourceTable 
 }
 
 func sourceOf(l replication.Layout, id string) replication.SourceTable {
-	st := replication.SourceTable{ID: id, Name: l.Name}
+	st := replication.SourceTable{ID: id, Name: l.Name, Hint: l.Hint}
 	for _, col := range l.Columns {
 		if !col.Generated {
 			st.Columns = append(st.Columns, col)

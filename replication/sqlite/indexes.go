@@ -115,7 +115,7 @@ func (d *describer) readIndexes() error {
 	} else if ok {
 		replaced = append(replaced, s)
 	}
-	d.note(replaced)
+	d.layout.Hint = hint(replaced)
 	return nil
 }
 
@@ -152,11 +152,6 @@ func (d *describer) withoutRowid(indexed bool) (bool, error) {
 	err := d.conn.QueryRowContext(d.ctx, `SELECT EXISTS (SELECT 1 FROM pragma_index_list(?, 'main') l JOIN main.sqlite_schema s ON s.type = 'index' AND s.name = l.name WHERE l.origin = 'pk')`,
 		d.layout.Name.Table).Scan(&there)
 	return !there, err
-}
-
-func (d *describer) isGenerated(name string) bool {
-	c := d.column(name)
-	return c != nil && c.Generated
 }
 
 // defaultOf returns what a NULL becomes in a column by NOT NULL ON CONFLICT

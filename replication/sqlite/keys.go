@@ -38,7 +38,7 @@ func order(c replication.Column, name string, after []byte) []term {
 
 // decimalText reports whether decimals of the column are text.
 func decimalText(c replication.Column) bool {
-	aff := affinityOf(declared(c))
+	aff := affinityOf(c.Native)
 	return aff == affText || aff == affBlob
 }
 
@@ -122,25 +122,26 @@ func (dialect) Select(t replication.SourceTable, after [][]byte, limit int) stri
 	if after != nil && len(terms) > 0 {
 		conditions = append(conditions, beyond(terms))
 	}
-	q := selecting(t)
+	var q strings.Builder
+	q.WriteString(selecting(t))
 	if len(conditions) > 0 {
-		q += " WHERE " + strings.Join(conditions, " AND ")
+		q.WriteString(" WHERE " + strings.Join(conditions, " AND "))
 	}
 	for i, o := range terms {
 		if i == 0 {
-			q += " ORDER BY "
+			q.WriteString(" ORDER BY ")
 		} else {
-			q += ", "
+			q.WriteString(", ")
 		}
-		q += o.expr
+		q.WriteString(o.expr)
 		if o.desc {
-			q += " DESC"
+			q.WriteString(" DESC")
 		}
 	}
 	if limit > 0 {
-		q += " LIMIT " + strconv.Itoa(limit)
+		q.WriteString(" LIMIT " + strconv.Itoa(limit))
 	}
-	return q
+	return q.String()
 }
 
 // beyond is the condition for what comes after a key. SQLite uses an index for

@@ -19,7 +19,7 @@ func (d dialect) Create(t replication.TargetTable) []string {
 func (d dialect) definition(t replication.TargetTable) string {
 	var parts []string
 	for i, c := range t.Columns {
-		ddl := declared(c)
+		ddl := c.Native
 		if ddl == "" {
 			ddl, _ = d.Type(c)
 		}

@@ -44,7 +44,7 @@ func (s stager) create() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "CREATE TABLE IF NOT EXISTS %s (%s INTEGER, %s INTEGER", s.stage, quote(replication.StageNumber), quote(replication.StageExists))
 	for _, c := range s.Columns {
-		b.WriteString(", " + quote(c.Name) + " " + declared(c))
+		b.WriteString(", " + quote(c.Name) + " " + c.Native)
 	}
 	b.WriteString(")")
 	return b.String()
@@ -81,11 +81,11 @@ func (s stager) keyIn(where string) string {
 
 // orNull is for rows that SQLite's primary keys let in, and no master's have.
 func (s stager) orNull() string {
-	q := ""
+	var q strings.Builder
 	for _, c := range s.KeyColumns() {
-		q += " OR " + quote(s.Name.Table) + "." + quote(c.Name) + " IS NULL"
+		q.WriteString(" OR " + quote(s.Name.Table) + "." + quote(c.Name) + " IS NULL")
 	}
-	return q
+	return q.String()
 }
 
 // sameKey compares the keys of two tables.

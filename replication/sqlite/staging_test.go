@@ -21,7 +21,7 @@ func stage(t testing.TB, c *sql.Conn, s replication.Staging, columns []replicati
 		if len(r) > len(columns) {
 			exists, r = "0", r[1:]
 		}
-		staged = append(staged, append([][]byte{[]byte(fmt.Sprint(i)), []byte(exists)}, r...))
+		staged = append(staged, append([][]byte{fmt.Append(nil, i), []byte(exists)}, r...))
 	}
 	_, err := dialect.Load(t.Context(), c, s.Table, all, rowsOf(staged...))
 	return err

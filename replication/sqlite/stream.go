@@ -25,7 +25,7 @@ func (dialect) Stream(ctx context.Context, c *sql.Conn, query string, columns []
 	}
 	cells, dest, row := make([]decoder, len(columns)), make([]any, len(columns)), make([][]byte, len(columns))
 	for i := range columns {
-		aff := affinityOf(declared(columns[i]))
+		aff := affinityOf(columns[i].Native)
 		cells[i] = decoder{column: &columns[i], key: names[i] == keyColumn, number: aff != affText && aff != affBlob}
 		dest[i] = &cells[i]
 	}

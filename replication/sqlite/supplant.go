@@ -3,8 +3,6 @@ package sqlite
 import (
 	"errors"
 	"strings"
-
-	"github.com/ashlar-go/ashlar/replication"
 )
 
 // supplant is a way in which an INSERT OR REPLACE or UPDATE OR REPLACE deletes
@@ -79,57 +77,27 @@ func (d *describer) incomingRow() string {
 	return b.String()
 }
 
-// The ways travel from Describe to Install behind the type of a column of the
-// key, in a comment: nothing else goes the same way whichever columns are sent.
-const (
-	noteBegin = " /* replaceable: "
-	noteEnd   = " */"
-)
-
+// What Install needs of the ways travels in the layout's hint, as parts that
+// end with semicolons.
 var (
-	noteEscape   = strings.NewReplacer("%", "%25", "*", "%2A", ";", "%3B", "?", "%3F")
-	noteUnescape = strings.NewReplacer("%25", "%", "%2A", "*", "%3B", ";", "%3F", "?")
+	noteEscape   = strings.NewReplacer("%", "%25", ";", "%3B")
+	noteUnescape = strings.NewReplacer("%25", "%", "%3B", ";")
 )
 
-// note puts ways behind the type of the key column whose type matters least.
-func (d *describer) note(ways []supplant) {
-	if len(ways) == 0 || len(d.layout.Key) == 0 {
-		return
-	}
-	at := d.column(d.layout.Key[0])
-	for _, name := range d.layout.Key {
-		if c := d.column(name); c.Kind != replication.Native && !c.Folds {
-			at = c
-			break
-		}
-	}
+// hint writes ways for supplants.
+func hint(ways []supplant) string {
 	var b strings.Builder
-	for i, s := range ways {
-		if i > 0 {
-			b.WriteString("; ")
-		}
-		b.WriteString(noteEscape.Replace(s.changed) + "; " + noteEscape.Replace(s.match))
+	for _, s := range ways {
+		b.WriteString(noteEscape.Replace(s.changed) + ";" + noteEscape.Replace(s.match) + ";")
 	}
-	at.Native += noteBegin + b.String() + noteEnd
+	return b.String()
 }
 
-// supplants returns what note noted.
-func supplants(columns []replication.Column) (ways []supplant) {
-	for _, c := range columns {
-		_, note, ok := strings.Cut(c.Native, noteBegin)
-		if !ok {
-			continue
-		}
-		parts := strings.Split(strings.TrimSuffix(note, noteEnd), "; ")
-		for i := 0; i+1 < len(parts); i += 2 {
-			ways = append(ways, supplant{noteUnescape.Replace(parts[i]), noteUnescape.Replace(parts[i+1])})
-		}
+// supplants returns what hint wrote.
+func supplants(hint string) (ways []supplant) {
+	parts := strings.Split(hint, ";")
+	for i := 0; i+2 < len(parts); i += 2 {
+		ways = append(ways, supplant{noteUnescape.Replace(parts[i]), noteUnescape.Replace(parts[i+1])})
 	}
 	return ways
-}
-
-// declared is a column's type without what note added.
-func declared(c replication.Column) string {
-	name, _, _ := strings.Cut(c.Native, noteBegin)
-	return name
 }

@@ -146,7 +146,7 @@ func (dialect) Type(c replication.Column) (ddl, loss string) {
 	digits := func(name string) string { return fmt.Sprintf("%s(%d)", name, max(0, min(c.Scale, mostDigits(c.Kind)))) }
 	switch c.Kind {
 	case replication.Native:
-		switch name, _, _ := splitType(declared(c)); name {
+		switch name, _, _ := splitType(c.Native); name {
 		case "", "ANY", anyType:
 			return anyType, ""
 		}

@@ -47,7 +47,7 @@ var values = []struct {
 	{replication.Column{Kind: replication.Decimal, Precision: 15, Scale: 15}, []string{"0.123456789012345", "0.000000000000001"}},
 	{replication.Column{Kind: replication.Float, Size: 64}, []string{"0", "1.5", "-1e+300", "5e-324", "1.7976931348623157e+308", "Infinity", "-Infinity", "0.1", "1.23456789e+08", "1e+20"}},
 	{replication.Column{Kind: replication.Float, Size: 32}, []string{"0.1", "3.4028235e+38", "1e-45", "1.6777216e+07", "-Infinity"}},
-	{replication.Column{Kind: replication.Text}, []string{"", " ", "a", "123", "00123", "1e5", "NULL", "it's", "\x00", "a\x00b", "\\N\t\n\r", "日本語 🎉", strings.Repeat("x", 100000), "2006-01-02 15:04:05", "true"}},
+	{replication.Column{Kind: replication.Text}, []string{"", " ", "a", "123", "00123", "1e5", "NULL", "it's", "\x00", "a\x00b", "\\N\t\n\r", "日本語 🎉", strings.Repeat("x", 20000), "2006-01-02 15:04:05", "true"}},
 	{replication.Column{Kind: replication.Text, Size: 10}, []string{"", "x", "123"}},
 	{replication.Column{Kind: replication.Text, Size: 10, Fixed: true}, []string{"", "x", "123"}},
 	{replication.Column{Kind: replication.Bytes}, []string{"", "\x00", "\xff\xfe", "abc", "123", strings.Repeat("\x00x", 50000)}},
@@ -88,7 +88,7 @@ func TestEveryValueArrivesAsItLeft(t *testing.T) {
 				install(t, c, st)
 				var rows [][][]byte
 				for n, v := range tt.values {
-					rows = append(rows, [][]byte{[]byte(fmt.Sprint(n)), []byte(v)})
+					rows = append(rows, [][]byte{fmt.Append(nil, n), []byte(v)})
 				}
 				if !key {
 					rows = append(rows, [][]byte{[]byte("1000"), nil})
@@ -179,7 +179,7 @@ func TestKeysAreReadInOrder(t *testing.T) {
 				exec(t, c, dialect.Create(table)...)
 				var rows [][][]byte
 				for n, v := range tt.values {
-					rows = append(rows, [][]byte{[]byte(fmt.Sprint(n % 2)), []byte(v)})
+					rows = append(rows, [][]byte{fmt.Append(nil, n%2), []byte(v)})
 				}
 				st := source(t, c, "t", "t")
 				if _, err := dialect.Load(t.Context(), c, st.Name, st.Columns, rowsOf(rows...)); err != nil {
@@ -242,10 +242,10 @@ func TestOtherSpellingsAreReadOrRefused(t *testing.T) {
 		{"UUID", "'12345678'", refused}, {"UUID", "x'12'", refused}, {"UUID", "12", refused},
 		{"JSON", "'{\"a\":1}'", `{"a":1}`}, {"JSON", "'12'", "12"}, {"JSON", "'1.5'", "1.5"}, {"JSON", "'{'", refused}, {"JSONB", "x'00'", refused}, {"JSON", "9e999", refused},
 	}
+	db := open(t)
+	c := conn(t, db)
 	for _, tt := range tests {
-		db := open(t)
-		exec(t, db, "CREATE TABLE t (id INTEGER PRIMARY KEY, v "+tt.declared+")", "INSERT INTO t VALUES (1, "+tt.stored+"), (2, NULL)")
-		c := conn(t, db)
+		exec(t, db, "DROP TABLE IF EXISTS t", "CREATE TABLE t (id INTEGER PRIMARY KEY, v "+tt.declared+")", "INSERT INTO t VALUES (1, "+tt.stored+"), (2, NULL)")
 		st := source(t, c, "t", "t")
 		var got []byte
 		err := dialect.Stream(t.Context(), c, dialect.Select(st, nil, 1), st.Columns, func(row [][]byte) error {
@@ -266,17 +266,17 @@ func TestOtherSpellingsAreReadOrRefused(t *testing.T) {
 }
 
 func TestKeysHaveOneSpelling(t *testing.T) {
+	db := open(t)
+	c := conn(t, db)
 	for _, tt := range []struct{ declared, stored string }{
 		{"TEXT", "NULL"}, {"BOOLEAN", "'true'"}, {"DECIMAL_TEXT", "'1.50'"}, {"DECIMAL_TEXT", "'-0'"}, {"DECIMAL(10,2)", "'-Infinity'"}, {"TIMESTAMP", "'2006-01-02T15:04:05'"}, {"TIMESTAMP", "'2006-01-02 15:04:05.10'"},
 		{"DATE", "'2006-01-02 00:00:00'"}, {"UUID", "'12345678-9ABC-DEF0-1234-56789ABCDEF0'"}, {"UUID", "x'123456789abcdef0123456789abcdef0'"}, {"", "1.5"}, {"TIME", "'15:04'"}, {"JSON_TEXT", "'1'"}, {"JSON", "1"},
 	} {
-		db := open(t)
-		exec(t, db, "CREATE TABLE t (k "+tt.declared+" PRIMARY KEY)", "INSERT INTO t VALUES ("+tt.stored+")")
-		c := conn(t, db)
+		exec(t, db, "DROP TABLE IF EXISTS t", "CREATE TABLE t (k "+tt.declared+" PRIMARY KEY)", "INSERT INTO t VALUES ("+tt.stored+")")
 		st := source(t, c, "t", "t")
 		install(t, c, st)
 		exec(t, db, "UPDATE t SET k = k")
-		for _, q := range []string{dialect.Select(st, nil, 0), dialect.Changes(group, st, "0", "9")} {
+		for _, q := range []string{dialect.Select(st, nil, 0), dialect.Changes(group, st, "0", "99")} {
 			columns := st.Columns
 			if strings.Contains(q, "ashlar_log") {
 				columns = append([]replication.Column{{Kind: replication.Int}}, columns...)
@@ -290,6 +290,7 @@ func TestKeysHaveOneSpelling(t *testing.T) {
 }
 
 func TestLoadRefusesWhatAColumnWouldChange(t *testing.T) {
+	c := conn(t, open(t))
 	for _, tt := range []struct {
 		declared, value string
 		kind            replication.Kind
@@ -299,9 +300,7 @@ func TestLoadRefusesWhatAColumnWouldChange(t *testing.T) {
 		{"INTEGER", "x", replication.Int}, {"INTEGER", "9223372036854775808", replication.Int}, {"BOOLEAN", "1", replication.Bool}, {"DATE", "2006-02-30", replication.Date}, {"UUID", "x", replication.UUID},
 		{"ANY_BLOB", "abc", replication.Native}, {"DECIMAL_TEXT", "1e5", replication.Decimal}, {"REAL", "0x1p4", replication.Float},
 	} {
-		db := open(t)
-		exec(t, db, "CREATE TABLE t (v "+tt.declared+")")
-		c := conn(t, db)
+		exec(t, c, "DROP TABLE IF EXISTS t", "CREATE TABLE t (v "+tt.declared+")")
 		l := describe(t, c, "t")
 		if l.Columns[0].Kind != tt.kind {
 			t.Errorf("%s is of kind %s", tt.declared, l.Columns[0].Kind)
