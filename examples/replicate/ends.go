@@ -2,6 +2,7 @@ package main
 
 import (
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"net/url"
@@ -59,7 +60,11 @@ func open(which, raw, passwordFrom string, notify bool) (end replication.End, se
 		if u.Port() == "" {
 			cfg.Addr = u.Hostname() + ":3306"
 		}
-		end.DB, err = sql.Open("mysql", cfg.FormatDSN())
+		cfg.Logger = &mysql.NopLogger{} // what it logs is in the errors that it returns
+		var connector driver.Connector
+		if connector, err = mysql.NewConnector(cfg); err == nil {
+			end.DB = sql.OpenDB(connector)
+		}
 	case "oracle":
 		end.Dialect = oracle.Dialect
 		end.DB, err = oracle.Open(u.String())
