@@ -26,23 +26,19 @@ func (s *session) step(ctx context.Context) (rows int64, err error) {
 	if err := s.source.dialect.Sequence(ctx, s.source.conn, s.cfg.Group, s.tables); err != nil {
 		return 0, at("master", "putting the log into order", err)
 	}
-	snapshot, err := s.source.dialect.Begin(ctx, s.source.conn, ReadSnapshot)
-	if err != nil {
-		return 0, at("master", "beginning a snapshot", err)
+	b, err := s.look(ctx)
+	for range lookTries {
+		if err == nil || s.source.dialect.Fault(err) != Transient {
+			break
+		}
+		b, err = s.look(ctx) // the snapshot was of no use: a table was truncated since
 	}
-	defer func() { _ = snapshot.Rollback() }() // after a commit without effect
-	asOf := time.Now()
-	now, err := s.source.dialect.Now(ctx, s.source.conn, s.cfg.Group)
 	if err != nil {
-		return 0, at("master", "reading the position", err)
+		return 0, err
 	}
-	to := Position{s.system, now}
-	changes, err := s.source.dialect.Changed(ctx, s.source.conn, s.cfg.Group, s.tables, s.pos.At, now)
-	if err != nil {
-		return 0, at("master", "looking for changes", err)
-	}
+	defer func() { _ = b.snapshot.Rollback() }() // after a commit without effect
 	work := false
-	for _, c := range changes {
+	for _, c := range b.changes {
 		work = work || c != Nothing
 	}
 	if work || time.Since(s.checked) >= driftInterval {
@@ -51,21 +47,44 @@ func (s *session) step(ctx context.Context) (rows int64, err error) {
 		}
 	}
 	if !work && s.record.phase == Following {
-		if err := s.release(ctx, snapshot); err != nil {
+		if err := s.release(ctx, b.snapshot); err != nil {
 			return 0, err
 		}
-		s.pos, s.asOf = to, asOf
+		s.pos, s.asOf = b.to, b.asOf
 		return 0, nil
 	}
-	b := batch{to: to, asOf: asOf, changes: changes, snapshot: snapshot}
-	if err := s.apply(ctx, &b); err != nil {
+	if err := s.apply(ctx, b); err != nil {
 		return 0, err
 	}
 	s.cfg.Logger.Debug("applied", "node", s.cfg.Node, "rows", b.rows, "took", time.Since(began))
 	if f := s.cfg.Trace.Applied; f != nil {
-		f(AppliedInfo{Position: to, AsOf: asOf, Rows: b.rows, Took: time.Since(began)})
+		f(AppliedInfo{Position: b.to, AsOf: b.asOf, Rows: b.rows, Took: time.Since(began)})
 	}
 	return b.rows, nil
+}
+
+// lookTries is how often a snapshot is taken anew at once.
+const lookTries = 3
+
+// look takes a snapshot of the master, and looks in it for changes.
+func (s *session) look(ctx context.Context) (*batch, error) {
+	snapshot, err := s.source.dialect.Begin(ctx, s.source.conn, ReadSnapshot)
+	if err != nil {
+		return nil, at("master", "beginning a snapshot", err)
+	}
+	b := &batch{snapshot: snapshot, asOf: time.Now()}
+	now, err := s.source.dialect.Now(ctx, s.source.conn, s.cfg.Group)
+	if err != nil {
+		_ = snapshot.Rollback()
+		return nil, at("master", "reading the position", err)
+	}
+	b.to = Position{s.system, now}
+	b.changes, err = s.source.dialect.Changed(ctx, s.source.conn, s.cfg.Group, s.tables, s.pos.At, now)
+	if err != nil {
+		_ = snapshot.Rollback()
+		return nil, at("master", "looking for changes", err)
+	}
+	return b, nil
 }
 
 // checkDrift compares the tables and triggers with what they were when they

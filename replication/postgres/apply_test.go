@@ -26,7 +26,7 @@ func staged(t *testing.T, c *sql.Conn, tt replication.TargetTable, replace bool,
 		t.Fatal(err)
 	}
 	for i := range rows {
-		rows[i] = append([][]byte{[]byte(fmt.Sprint(i))}, rows[i]...)
+		rows[i] = append([][]byte{fmt.Append(nil, i)}, rows[i]...)
 		for len(rows[i]) < 2+len(tt.Columns) {
 			rows[i] = append(rows[i], nil)
 		}

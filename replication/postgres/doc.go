@@ -24,7 +24,8 @@
 //   - A writer needs no privilege on the schema ashlar.
 //   - Changes of all tables between two positions are of one snapshot.
 //   - Trimming never removes what a node can still ask for, never waits for an
-//     application's lock, and leaves at most one row for each distinct key.
+//     application's lock, and of the rows that a node keeps leaves fewer than two
+//     for each distinct key.
 //   - A value that PostgreSQL or the other side cannot hold unchanged is a
 //     [*replication.TypeLossError], never rounded, cut or replaced.
 //
@@ -42,10 +43,8 @@
 //     changes, because its rows came or went without a trigger.
 //   - a key column is renamed: writers fail in the trigger until Install has run
 //     again, since their changes could not be logged.
-//   - a column is rewritten by ALTER TABLE ... USING without changing its type,
-//     or rows are changed while a superuser has all triggers disabled within one
-//     transaction and catalogue rows are put back as they were: not noticed;
-//     verify finds it.
+//   - a column's values are rewritten by ALTER TABLE ... USING to the same type:
+//     not noticed, because no row was written; verify finds it.
 //   - the replica's role may not set session_replication_role: foreign keys are
 //     deferred as far as they are deferrable, and the replica's own triggers run.
 //   - a date is infinite, before year 1 or after 9999, or a time is 24:00:00:

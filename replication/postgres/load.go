@@ -166,9 +166,6 @@ func silentLoss(c *replication.Column, v []byte) string {
 
 // fraction counts the digits after the point that mean something.
 func fraction(v []byte) int {
-	point := bytes.IndexByte(v, '.')
-	if point < 0 {
-		return 0
-	}
-	return len(bytes.TrimRight(v[point+1:], "0"))
+	_, after, _ := bytes.Cut(v, []byte{'.'})
+	return len(bytes.TrimRight(after, "0"))
 }

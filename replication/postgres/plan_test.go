@@ -28,12 +28,12 @@ func TestChangesPlanFollowsTheNumberOfKeys(t *testing.T) {
 	src := table(t, c, "t", "t")
 	install(t, c, src)
 	do(t, c, "ALTER TABLE ashlar.log_t_0 SET (autovacuum_enabled = off)", "ALTER TABLE ashlar.log_t_1 SET (autovacuum_enabled = off)")
-	node := follow(t, c, src)
+	node := stand(t, c, src)
 	for _, tc := range []struct {
 		keys    int
 		analyze bool
 		looksUp bool
-	}{{5, false, true}, {500, false, true}, {200000, false, false}, {5, true, true}, {200000, true, false}, {1500, true, true}} {
+	}{{5, false, true}, {200000, false, false}, {1500, true, true}} {
 		if tc.analyze { // what it then knows is of the past
 			do(t, c, "ANALYZE ashlar.log_t_0")
 		}
@@ -51,13 +51,23 @@ func TestChangesPlanFollowsTheNumberOfKeys(t *testing.T) {
 			if !tc.looksUp && (!strings.Contains(ran, "Full Join") || strings.Contains(ran, "Nested Loop")) {
 				t.Errorf("%d keys of 200000 (analyzed: %v):\n%s", tc.keys, tc.analyze, plan)
 			}
+			node.at = to
 			return nil
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		node.poll(t)
 	}
+}
+
+// stand is a node at the present, without rows.
+func stand(t testing.TB, c conn, tables ...replication.SourceTable) *replica {
+	t.Helper()
+	node := &replica{c: c, tables: tables}
+	if err := node.snapshot(t.Context(), func(at string) error { node.at = at; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	return node
 }
 
 // taken leaves out of a plan what never ran.
@@ -77,9 +87,8 @@ func TestIdlePollIsCheapWithALongLog(t *testing.T) {
 	do(t, c, "CREATE TABLE t (id int PRIMARY KEY, v int)", "CREATE TABLE other (id int)", "INSERT INTO t SELECT i, 0 FROM generate_series(1, 200000) i")
 	src := table(t, c, "t", "t")
 	install(t, c, src)
-	node := follow(t, c, src)
 	do(t, c, "UPDATE t SET v = 1", "VACUUM ANALYZE ashlar.log_t_0")
-	node.poll(t)
+	node := stand(t, c, src)
 	best := time.Hour
 	for range 10 {
 		do(t, c, "INSERT INTO other VALUES (1)")
@@ -113,8 +122,8 @@ func TestPlansOfStagingAreNotReused(t *testing.T) {
 	}
 	st := d.Staging(target(src, l))
 	do(t, c, st.Create...)
-	for range 7 {
-		for _, n := range []int{5, 200000} {
+	for range 3 {
+		for _, n := range []int{5, 100000} {
 			stageRows(t, c, st, src, n, func() {
 				plan := explain(t, c, st.Update)
 				if n == 5 && strings.Contains(plan, "Seq Scan on t") || n > 5 && !strings.Contains(plan, "Hash Join") && !strings.Contains(plan, "Merge Join") {

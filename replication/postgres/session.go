@@ -47,6 +47,8 @@ var settings = [...][2]string{
 var prepareQuery = func() string {
 	var b strings.Builder
 	b.WriteString("SELECT current_setting('server_version_num')::int, current_setting('server_encoding'),")
+	// Keys are sorted and hashed by the ten thousand.
+	b.WriteString(" set_config('work_mem', greatest(pg_size_bytes(current_setting('work_mem')), 32 << 20) / 1024 || 'kB', false),")
 	b.WriteString(" (SELECT count(set_config(name, value, false)) FROM (VALUES ")
 	for i, s := range settings {
 		if i > 0 {
@@ -62,9 +64,10 @@ func (dialect) Prepare(ctx context.Context, c *sql.Conn) error {
 	var version int
 	var encoding string
 	err := raw(c, func(pc *pgx.Conn) error {
+		var memory string
 		var n int
 		// pgx refuses the simple protocol until the settings are pinned.
-		return pc.QueryRow(ctx, prepareQuery, pgx.QueryExecModeExec).Scan(&version, &encoding, &n)
+		return pc.QueryRow(ctx, prepareQuery, pgx.QueryExecModeExec).Scan(&version, &encoding, &memory, &n)
 	})
 	switch {
 	case errors.Is(err, errNotPgx):

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ashlar-go/ashlar/internal/testservers"
 	"github.com/ashlar-go/ashlar/replication"
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -43,15 +44,12 @@ func TestSessionOfAnotherDriverIsRefused(t *testing.T) {
 }
 
 func TestDatabaseOfAnotherEncodingIsRefused(t *testing.T) {
-	s := startPostgres(t)
-	db := openURL(t, s.URL)
-	do(t, db, "CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
-	at := strings.LastIndex(s.URL, "/")
-	query := ""
-	if i := strings.IndexByte(s.URL[at:], '?'); i >= 0 {
-		query = s.URL[at+i:]
-	}
-	c, err := openURL(t, s.URL[:at]+"/latin"+query).Conn(t.Context())
+	url := testservers.Postgres(t)
+	db := openURL(t, url)
+	name := one[string](t, db, "SELECT current_database()")
+	do(t, db, "CREATE DATABASE "+name+"_latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+	t.Cleanup(func() { _, _ = db.Exec("DROP DATABASE " + name + "_latin (FORCE)") })
+	c, err := openURL(t, strings.Replace(url, name, name+"_latin", 1)).Conn(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,8 +115,11 @@ func TestLockIsExclusiveAndEndsWithItsConnection(t *testing.T) {
 		}
 		return ok
 	}
-	if !lock(a, "x") || !lock(a, "x") || lock(b, "x") || !lock(b, "y") {
+	if !lock(a, "x") || lock(b, "x") || !lock(b, "y") {
 		t.Fatal("the lock is not exclusive")
+	}
+	if !lock(a, "x") {
+		t.Fatal("who has the lock is refused")
 	}
 	if n := one[int](t, a, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"); n != 1 {
 		t.Errorf("%d locks", n)

@@ -63,10 +63,8 @@ func (s snapshot) sees(x int64) bool {
 // covers reports whether everything visible in b is visible in s.
 func (s snapshot) covers(b snapshot) bool {
 	// What s has open must be invisible in b ...
-	for _, x := range s.open {
-		if b.sees(x) {
-			return false
-		}
+	if slices.ContainsFunc(s.open, b.sees) {
+		return false
 	}
 	// ... and so must all of [s.xmax, b.xmax), which s does not know.
 	if b.xmax <= s.xmax {
