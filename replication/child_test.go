@@ -3,6 +3,7 @@ package replication_test
 import (
 	"bufio"
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"database/sql"
+	mysqldriver "github.com/go-sql-driver/mysql"
 
 	"github.com/ashlar-go/ashlar/replication"
 )
@@ -42,8 +43,13 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	_ = mysqldriver.SetLogger(quiet{}) // lost connections are what the tests are about
 	os.Exit(m.Run())
 }
+
+type quiet struct{}
+
+func (quiet) Print(...any) {}
 
 // child replicates and prints a line for what it did. It ends when its input
 // does, and so with its parent.

@@ -275,7 +275,7 @@ func (s *side) now(ctx context.Context, group string) (string, error) {
 	if err != nil {
 		return "", at(s.role, "beginning a snapshot", err)
 	}
-	defer func() { _ = tx.Rollback() }()
+	defer undo(ctx, tx)
 	now, err := s.dialect.Now(ctx, s.conn, group)
 	if err != nil {
 		return "", at(s.role, "reading the position", err)
@@ -290,7 +290,7 @@ func (s *session) note(ctx context.Context, states map[string]copyState, token s
 	if err != nil {
 		return at("replica", doing, err)
 	}
-	defer func() { _ = tx.Rollback() }()
+	defer undo(ctx, tx)
 	group, node := s.cfg.Group, s.cfg.Node
 	for _, t := range []TargetTable{copiedTable, replicaTable} {
 		if _, err := s.target.change(ctx, "DELETE FROM "+s.target.kept(t)+" WHERE grp = ? AND node = ?", group, node); err != nil {
@@ -428,12 +428,12 @@ func (c *copier) chunk(ctx context.Context, p route, st *copyState, limit int, d
 	if err != nil {
 		return 0, at("master", "beginning a snapshot", err)
 	}
-	defer func() { _ = snapshot.Rollback() }()
+	defer undo(ctx, snapshot)
 	tx, err := d.Begin(ctx, c.target.conn, Write)
 	if err != nil {
 		return 0, at("replica", "beginning a transaction", err)
 	}
-	defer func() { _ = tx.Rollback() }()
+	defer undo(ctx, tx)
 	if _, err := d.Relax(ctx, c.target.conn); err != nil {
 		return 0, at("replica", "relaxing constraints", err)
 	}
@@ -472,12 +472,15 @@ func (c *copier) merge(ctx context.Context, p route, st Staging, rows int64) err
 	if len(p.target.Unique) > 0 {
 		statements = append(statements, st.DeleteRivals...)
 	}
+	const point = "ashlar_copy"
+	statements = append(statements, "SAVEPOINT "+point)
 	if len(p.target.Columns) > len(p.target.Key) {
 		statements = append(statements, st.Update)
 	}
 	err := c.target.exec(ctx, append(statements, st.Insert)...)
 	if err != nil && c.target.dialect.Fault(err) == Unique {
-		err = c.target.exec(ctx, st.DeleteStaged, st.Insert)
+		// By a unique index that is not in the list, such as one on an expression.
+		err = c.target.exec(ctx, "ROLLBACK TO SAVEPOINT "+point, st.DeleteStaged, st.Insert)
 	}
 	if err != nil {
 		return &ApplyError{Table: p.target.Name.String(), Op: "copying into", Err: err}

@@ -125,9 +125,7 @@ type snapshot struct {
 }
 
 func (f *flip) close() {
-	for _, s := range []*side{f.source, f.target, f.lock} {
-		s.discard()
-	}
+	discardAll(f.source, f.target, f.lock)
 }
 
 func (f *flip) do(ctx context.Context) (err error) {
@@ -139,7 +137,7 @@ func (f *flip) do(ctx context.Context) (err error) {
 	if err != nil {
 		return at("master", "beginning a snapshot", err)
 	}
-	defer func() { _ = tx.Rollback() }()
+	defer undo(ctx, tx)
 	var changed []*snapshot
 	for _, r := range f.routes {
 		s, err := f.compare(ctx, r)
@@ -255,7 +253,7 @@ func (f *flip) load(ctx context.Context, s *snapshot) error {
 	if err != nil {
 		return at("replica", "beginning a transaction", err)
 	}
-	defer func() { _ = tx.Rollback() }()
+	defer undo(ctx, tx)
 	x := &transfer{table: s.route, query: f.source.dialect.Select(s.source, nil, 0), digest: &s.loaded}
 	if err := x.run(ctx, f.source, f.target, s.Copies(idle)); err != nil {
 		return err
@@ -326,7 +324,7 @@ func (f *flip) publishOnce(ctx context.Context, changed []*snapshot) error {
 	if err != nil {
 		return at("replica", "beginning a transaction", err)
 	}
-	defer func() { _ = tx.Rollback() }()
+	defer undo(ctx, tx)
 	var tables []TargetTable
 	var to []int
 	for _, s := range changed {

@@ -111,7 +111,7 @@ func smallDisk(t *testing.T, megabytes int) (raw string, grow func()) {
 
 func TestFullDiskOfTheReplicaHarmsNothing(t *testing.T) {
 	t.Parallel()
-	raw, grow := smallDisk(t, 24)
+	raw, grow := smallDisk(t, 20)
 	w := worldOf(t, mariadb, pg, mariadb.fresh(t), raw)
 	for _, name := range []string{"heap", "other"} {
 		w.exec(w.source, "CREATE TABLE "+name+" (id INTEGER PRIMARY KEY, v VARCHAR(500) NOT NULL)")
@@ -119,7 +119,7 @@ func TestFullDiskOfTheReplicaHarmsNothing(t *testing.T) {
 	w.exec(w.source, "INSERT INTO heap VALUES "+values(0, 100, "(%d, 'small')"))
 	r := w.started(nil, "heap", "other")
 	w.tx("UPDATE heap SET v = 'changed'", "INSERT INTO other VALUES (1, 'one')",
-		"INSERT INTO heap SELECT seq, REPEAT('x', 500) FROM seq_1000_to_60000")
+		"INSERT INTO heap SELECT seq, REPEAT('x', 500) FROM seq_1000_to_30000")
 	before, at := w.dump(w.target, "heap"), w.position("n1")
 	for range 2 {
 		_, err := r.Step(t.Context())

@@ -95,7 +95,7 @@ func (s *session) repair(ctx context.Context, table string, diffs []Diff) error 
 	if err != nil {
 		return at("replica", "beginning a transaction", err)
 	}
-	defer func() { _ = tx.Rollback() }()
+	defer undo(ctx, tx)
 	ordered, err := d.Relax(ctx, s.target.conn)
 	if err != nil {
 		return at("replica", "relaxing constraints", err)

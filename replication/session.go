@@ -3,6 +3,7 @@ package replication
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 )
 
@@ -103,10 +104,40 @@ func (s *side) identity(ctx context.Context) (string, error) {
 
 // close ends the connections, and with them the lock.
 func (s *session) close() {
-	s.source.discard()
-	s.target.discard()
-	s.lock.discard()
+	discardAll(s.source, s.target, s.lock)
 }
+
+// discardAll ends connections side by side. One that hangs is left to its
+// driver, which gives it up by and by.
+func discardAll(sides ...*side) {
+	var all sync.WaitGroup
+	for _, s := range sides {
+		if s != nil {
+			all.Go(s.discard)
+		}
+	}
+	done := make(chan struct{})
+	go func() {
+		all.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(hangs):
+	}
+}
+
+// undo rolls a transaction back that was not committed; after a commit it does
+// nothing. When ctx has ended nobody waits for that: a connection may hang, and
+// all are discarded after an error, which rolls back as well.
+func undo(ctx context.Context, tx Tx) {
+	if ctx.Err() == nil {
+		_ = tx.Rollback()
+	}
+}
+
+// hangs is from when on a connection that is being closed counts as hanging.
+const hangs = 500 * time.Millisecond
 
 // check tells whether the replica may go on from its position: nil,
 // ErrNeedResync or ErrForeignPosition.

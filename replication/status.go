@@ -122,7 +122,7 @@ func (s *session) countBacklog(ctx context.Context, st *Status) error {
 	if err != nil {
 		return at("master", "beginning a snapshot", err)
 	}
-	defer func() { _ = tx.Rollback() }()
+	defer undo(ctx, tx)
 	now, err := s.source.dialect.Now(ctx, s.source.conn, s.cfg.Group)
 	if err != nil {
 		return at("master", "reading the position", err)

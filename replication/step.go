@@ -36,7 +36,7 @@ func (s *session) step(ctx context.Context) (rows int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	defer func() { _ = b.snapshot.Rollback() }() // after a commit without effect
+	defer undo(ctx, b.snapshot)
 	work := false
 	for _, c := range b.changes {
 		work = work || c != Nothing
@@ -152,7 +152,7 @@ func (s *session) apply(ctx context.Context, b *batch) error {
 	if err != nil {
 		return at("replica", "beginning a transaction", err)
 	}
-	defer func() { _ = tx.Rollback() }()
+	defer undo(ctx, tx)
 	ordered, err := d.Relax(ctx, s.target.conn)
 	if err != nil {
 		return at("replica", "relaxing constraints", err)

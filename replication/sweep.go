@@ -59,7 +59,7 @@ func (c *copier) deleteKeys(ctx context.Context, p route, keys [][][]byte) error
 	if err != nil {
 		return at("replica", "beginning a transaction", err)
 	}
-	defer func() { _ = tx.Rollback() }()
+	defer undo(ctx, tx)
 	if _, err := d.Relax(ctx, c.target.conn); err != nil {
 		return at("replica", "relaxing constraints", err)
 	}

@@ -101,9 +101,7 @@ func (v *verifier) open(ctx context.Context) (err error) {
 }
 
 func (v *verifier) close() {
-	for _, s := range []*side{v.source, v.target, v.look.source, v.look.target} {
-		s.discard()
-	}
+	discardAll(v.source, v.target, v.look.source, v.look.target)
 }
 
 // table compares one table.
@@ -239,7 +237,7 @@ func (v *verifier) replicaRows(ctx context.Context, p route, keys [][][]byte) (r
 	if err != nil {
 		return nil, rec, at("replica", "beginning a snapshot", err)
 	}
-	defer func() { _ = tx.Rollback() }()
+	defer undo(ctx, tx)
 	if rec, err = s.readRecord(ctx, v.cfg.Group, v.cfg.Node); err != nil {
 		return nil, rec, err
 	}
@@ -256,7 +254,7 @@ func (v *verifier) masterRows(ctx context.Context, p route, keys, copied [][][]b
 	if err != nil {
 		return nil, nil, at("master", "beginning a snapshot", err)
 	}
-	defer func() { _ = tx.Rollback() }()
+	defer undo(ctx, tx)
 	now, err := s.dialect.Now(ctx, s.conn, v.cfg.Group)
 	if err != nil {
 		return nil, nil, at("master", "reading the position", err)

@@ -10,6 +10,8 @@ usage: internal/bench/run.sh AREA [FLAG...]
   cache        cache.LookAside beside otter, theine, LRU and 2Q
   cookiecache  beside gorilla/securecookie, gorilla/sessions, JWE and Fernet
   memcached    cache/memcached beside bare gomemcache, on a private memcached
+  replication  package replication beside PostgreSQL's logical replication,
+               Slony-I, Bucardo and bulk loads, on private servers
 
 Both sides run in turns in one run; ratios and medians are printed. FLAGs go to
 the benchmark (-h lists them). Servers that are needed are installed when this
@@ -19,7 +21,15 @@ USAGE
 
 # needs PROGRAM PACKAGE installs a Debian package whose program is missing.
 needs() {
-	command -v "$1" >/dev/null && return
+	command -v "$1" >/dev/null || install_package "$1" "$2"
+}
+
+# needs_file PATTERN PACKAGE does so if no file matches.
+needs_file() {
+	compgen -G "$1" >/dev/null || install_package "$1" "$2"
+}
+
+install_package() {
 	if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
 		echo "run.sh: needs $1 (Debian package $2)" >&2
 		exit 1
@@ -38,12 +48,29 @@ needs() {
 	rm -f ${policy:+"$policy"}
 }
 
+# replication_needs installs the servers, and the peers as far as they are there
+# to be had: the benchmark reports those that are not, and goes on.
+replication_needs() {
+	needs psql postgresql
+	needs mariadbd mariadb-server
+	local version exact=''
+	version=$(ls /usr/lib/postgresql | sort -n | tail -n 1)
+	# The module must be of the server's own build, which is not upgraded for it.
+	exact=$(dpkg-query -W -f '=${Version}' "postgresql-$version" 2>/dev/null) || exact=''
+	(needs slonik slony1-2-bin) || true
+	(needs bucardo bucardo) || true
+	(needs_file "/usr/lib/postgresql/$version/lib/slony1_funcs.*.so" "postgresql-$version-slony1-2") || true
+	(needs_file "/usr/lib/postgresql/$version/lib/plperl.so" "postgresql-plperl-$version$exact") || true
+	(needs_file '/usr/lib/*/perl5/*/DBD/mysql.pm' libdbd-mysql-perl) || true
+}
+
 area=${1-}
 [ $# = 0 ] || shift
 case $area in
 -h | --help | help) usage && exit 0 ;;
 cache | cookiecache) ;;
 memcached) needs memcached memcached ;;
+replication) replication_needs ;;
 *)
 	echo "run.sh: no area ${area:-given} (run.sh -h explains)" >&2
 	exit 2

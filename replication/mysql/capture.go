@@ -157,13 +157,14 @@ func (d dialect) Uninstall(group string, tables []replication.SourceTable) []str
 
 // dropTables drops the table's logs of any shape but those named.
 func dropTables(t replication.SourceTable, but ...string) []string {
-	q := "(SELECT CONCAT('DROP TABLE IF EXISTS ', GROUP_CONCAT(CONCAT('`', REPLACE(TABLE_SCHEMA, '`', '``'), '`.`', TABLE_NAME, '`')))" +
+	var q strings.Builder
+	q.WriteString("(SELECT CONCAT('DROP TABLE IF EXISTS ', GROUP_CONCAT(CONCAT('`', REPLACE(TABLE_SCHEMA, '`', '``'), '`.`', TABLE_NAME, '`')))" +
 		" FROM information_schema.TABLES WHERE TABLE_SCHEMA=" + schemaOf(t.Name) +
-		" AND TABLE_NAME REGEXP '^ashlar_(log|key)_" + t.ID + "_[0-9a-f]{8}$'"
+		" AND TABLE_NAME REGEXP '^ashlar_(log|key)_" + t.ID + "_[0-9a-f]{8}$'")
 	for _, name := range but {
-		q += " AND TABLE_NAME<>" + textLiteral(name)
+		q.WriteString(" AND TABLE_NAME<>" + textLiteral(name))
 	}
-	return dynamic(q + ")")
+	return dynamic(q.String() + ")")
 }
 
 // dynamic returns the statements that run the statement that an expression makes,

@@ -14,6 +14,7 @@ import (
 // Each story is what an application does between two polls, after which the
 // replica is the snapshot.
 func TestEveryWayToChangeARowIsCaptured(t *testing.T) {
+	t.Parallel()
 	db := database(t)
 	c, app := conn(t, db), plainConn(t, db)
 	run(t, app,
@@ -90,6 +91,7 @@ func TestEveryWayToChangeARowIsCaptured(t *testing.T) {
 }
 
 func TestTransactionsOpenBeforeInstallAreCaptured(t *testing.T) {
+	t.Parallel()
 	db := database(t)
 	c := conn(t, db)
 	run(t, db, "CREATE TABLE t (id INT PRIMARY KEY, v INT)", "INSERT INTO t VALUES (1,1)")
@@ -134,6 +136,7 @@ func TestTransactionsOpenBeforeInstallAreCaptured(t *testing.T) {
 }
 
 func TestWhereTakesRowsInAndOut(t *testing.T) {
+	t.Parallel()
 	db := database(t)
 	c := conn(t, db)
 	run(t, db, "CREATE TABLE t (id INT PRIMARY KEY, batch INT, k1 VARCHAR(10))", "INSERT INTO t VALUES (1,1,'in'),(2,2,'out')")
@@ -154,6 +157,7 @@ func TestWhereTakesRowsInAndOut(t *testing.T) {
 }
 
 func TestCascadesAreReported(t *testing.T) {
+	t.Parallel()
 	db := database(t)
 	c := conn(t, db)
 	run(t, db, "CREATE TABLE parent (id INT PRIMARY KEY)",
@@ -173,6 +177,7 @@ func TestCascadesAreReported(t *testing.T) {
 }
 
 func TestUninstallLeavesNothingAndMayBeRepeated(t *testing.T) {
+	t.Parallel()
 	db := database(t)
 	c := conn(t, db)
 	run(t, db, "CREATE TABLE t (id INT PRIMARY KEY)")
@@ -211,6 +216,7 @@ func TestUninstallLeavesNothingAndMayBeRepeated(t *testing.T) {
 }
 
 func TestPositionOfTheFutureIsForeign(t *testing.T) {
+	t.Parallel()
 	db := database(t)
 	c := conn(t, db)
 	run(t, db, "CREATE TABLE t (id INT PRIMARY KEY)")
@@ -229,6 +235,7 @@ func TestPositionOfTheFutureIsForeign(t *testing.T) {
 }
 
 func TestWritersNeedNoRights(t *testing.T) {
+	t.Parallel()
 	db := database(t)
 	c := conn(t, db)
 	run(t, db, "CREATE TABLE t (id INT PRIMARY KEY)")

@@ -124,11 +124,11 @@ func (s *slot) integer(v []byte) ([]byte, error) {
 		return zero, nil
 	}
 	whole := v
-	if n := bytes.IndexByte(v, '.'); n >= 0 {
-		if len(bytes.Trim(v[n+1:], "0")) > 0 {
+	if before, after, ok := bytes.Cut(v, []byte{'.'}); ok {
+		if len(bytes.Trim(after, "0")) > 0 {
 			return s.loss(v, "not an integer")
 		}
-		whole = v[:n]
+		whole = before
 	}
 	n := bytes.TrimPrefix(whole, []byte("-"))
 	if len(n) == 0 {
@@ -198,7 +198,7 @@ func (s *slot) set(v []byte) ([]byte, error) {
 	if len(v) == 0 {
 		return v, nil
 	}
-	for _, label := range strings.Split(string(v), ",") {
+	for label := range strings.SplitSeq(string(v), ",") {
 		if !slices.Contains(s.labels, label) {
 			return s.loss(v, "not a label of the column")
 		}

@@ -8,6 +8,7 @@ import (
 )
 
 func TestFingerprintSeesDrift(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		do    []string
 		drift bool
@@ -35,6 +36,7 @@ func TestFingerprintSeesDrift(t *testing.T) {
 		"trigger dropped and made": {nil, true, true},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			db := database(t)
 			c := conn(t, db)
 			run(t, db, "CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(20), u INT NOT NULL, unsent INT)")
@@ -80,6 +82,7 @@ func TestFingerprintSeesDrift(t *testing.T) {
 
 // What changes rows below the triggers makes the table be read whole.
 func TestWhatNoTriggerSeesIsReadWhole(t *testing.T) {
+	t.Parallel()
 	db := database(t)
 	c := conn(t, db)
 	run(t, db, "CREATE TABLE t (id INT PRIMARY KEY) PARTITION BY RANGE (id) (PARTITION p0 VALUES LESS THAN (10), PARTITION p1 VALUES LESS THAN (100), PARTITION p2 VALUES LESS THAN (1000))",
@@ -114,6 +117,7 @@ func TestWhatNoTriggerSeesIsReadWhole(t *testing.T) {
 }
 
 func TestTruncateBetweenSnapshotAndReadIsTriedAgain(t *testing.T) {
+	t.Parallel()
 	db := database(t)
 	c := conn(t, db)
 	run(t, db, "CREATE TABLE t (id INT PRIMARY KEY)", "INSERT INTO t VALUES (1)")
@@ -132,6 +136,7 @@ func TestTruncateBetweenSnapshotAndReadIsTriedAgain(t *testing.T) {
 }
 
 func TestCaptureNeedsProcess(t *testing.T) {
+	t.Parallel()
 	db := database(t)
 	c := conn(t, db)
 	run(t, db, "CREATE TABLE t (id INT PRIMARY KEY)")

@@ -107,7 +107,7 @@ func tableLines(t replication.SourceTable, create string) []string {
 	}
 	slices.Sort(key)
 	var out []string
-	for _, line := range strings.Split(create, "\n") {
+	for line := range strings.SplitSeq(create, "\n") {
 		line = strings.TrimSuffix(strings.TrimPrefix(line, "  "), ",")
 		switch {
 		case strings.HasPrefix(line, "`"):
@@ -120,7 +120,7 @@ func tableLines(t replication.SourceTable, create string) []string {
 			}
 		case strings.HasPrefix(line, ")"):
 			if n := strings.Index(line, " DEFAULT CHARSET="); n >= 0 {
-				for _, option := range strings.Fields(line[n:]) {
+				for option := range strings.FieldsSeq(line[n:]) {
 					if strings.HasPrefix(option, "CHARSET=") || strings.HasPrefix(option, "COLLATE=") {
 						out = append(out, option)
 					}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -284,9 +285,7 @@ func (r *replica) poll(ctx context.Context, c *sql.Conn, check bool) error {
 			}
 		case replication.SomeKeys:
 			next[i] = make(map[string]string, len(r.rows[i]))
-			for k, v := range r.rows[i] {
-				next[i][k] = v
-			}
+			maps.Copy(next[i], r.rows[i])
 			columns := append([]replication.Column{{Name: "exists", Kind: replication.Int}}, s.Columns...)
 			rows, err := stream(ctx, c, d.Changes(group, s, r.at, to), columns)
 			if err != nil {

@@ -24,7 +24,7 @@ func soak(t *testing.T) time.Duration {
 		}
 		return long
 	}
-	return 6 * time.Second
+	return 4 * time.Second
 }
 
 const accounts = 1500
@@ -190,7 +190,7 @@ func TestNoChangeIsLostAndEveryPollIsASnapshot(t *testing.T) {
 	nodes.Go(func() {
 		rnd := rand.New(rand.NewPCG(9, 9))
 		for ctx.Err() == nil {
-			time.Sleep(time.Duration(20+rnd.IntN(150)) * time.Millisecond)
+			time.Sleep(time.Duration(50+rnd.IntN(350)) * time.Millisecond)
 			mu.Lock()
 			for id := range ids {
 				if _, err := db.Exec(fmt.Sprintf("KILL %d", id)); err == nil {
@@ -201,9 +201,10 @@ func TestNoChangeIsLostAndEveryPollIsASnapshot(t *testing.T) {
 			mu.Unlock()
 		}
 	})
-	select {
-	case <-time.After(soak(t)):
-	case <-ctx.Done():
+	// A busy machine gets more time to prove something.
+	for until, last := time.Now().Add(soak(t)), time.Now().Add(soak(t)+time.Minute); ctx.Err() == nil && (time.Now().Before(until) ||
+		time.Now().Before(last) && (commits.Load() < 100 || polls.Load() < 20)); {
+		time.Sleep(50 * time.Millisecond)
 	}
 	stop()
 	writers.Wait()
@@ -242,6 +243,47 @@ func TestOpenTransactionsAndTheSequencerNeverWaitForEachOther(t *testing.T) {
 	if err := r.copy(t.Context(), c); err != nil {
 		t.Fatal(err)
 	}
+	// phase writes and sequences for a while, and returns how long that took at
+	// most and, for the sequencer, on average.
+	phase := func(long time.Duration) (mean, sequence, write time.Duration) {
+		t.Helper()
+		ctx, stop := context.WithTimeout(t.Context(), long)
+		defer stop()
+		var wg sync.WaitGroup
+		defer wg.Wait()
+		writes := make(chan time.Duration, 1)
+		wg.Go(func() {
+			var slowest time.Duration
+			defer func() { writes <- slowest }()
+			w, err := db.Conn(context.Background())
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer w.Close()
+			for id := 1000; ctx.Err() == nil; id++ {
+				began := time.Now()
+				if _, err := w.ExecContext(context.Background(), fmt.Sprintf("UPDATE t SET v=v+1 WHERE id=%d", 1000+id%15000)); err != nil {
+					t.Error(err)
+				}
+				slowest = max(slowest, time.Since(began))
+				time.Sleep(time.Millisecond)
+			}
+		})
+		var total time.Duration
+		n := time.Duration(0)
+		for ctx.Err() == nil {
+			began := time.Now()
+			if err := d.Sequence(t.Context(), c, group, []replication.SourceTable{s}); err != nil {
+				t.Fatal(err)
+			}
+			took := time.Since(began)
+			total, n, sequence = total+took, n+1, max(sequence, took)
+			time.Sleep(5 * time.Millisecond)
+		}
+		return total / n, sequence, <-writes
+	}
+	quiet, _, _ := phase(time.Second)
 	// Open throughout: uncommitted log rows between all others, and a snapshot.
 	var held []*sql.Conn
 	for i := range 5 {
@@ -249,51 +291,15 @@ func TestOpenTransactionsAndTheSequencerNeverWaitForEachOther(t *testing.T) {
 		run(t, h, "START TRANSACTION WITH CONSISTENT SNAPSHOT", fmt.Sprintf("UPDATE t SET v=1 WHERE id BETWEEN %d AND %d", i*100+1, i*100+50))
 		held = append(held, h)
 	}
-	ctx, stop := context.WithTimeout(t.Context(), 5*time.Second)
-	defer stop()
-	var wg sync.WaitGroup
-	var slowWrite, slowSequence atomic.Int64
-	var writes int64
-	wg.Go(func() {
-		w, err := db.Conn(context.Background())
-		if err != nil {
-			return
-		}
-		defer w.Close()
-		for id := 1000; ctx.Err() == nil; id++ {
-			began := time.Now()
-			if _, err := w.ExecContext(context.Background(), fmt.Sprintf("UPDATE t SET v=v+1 WHERE id=%d", 1000+id%15000)); err != nil {
-				t.Error(err)
-			}
-			slowWrite.Store(max(slowWrite.Load(), int64(time.Since(began))))
-			writes++
-			time.Sleep(time.Millisecond)
-		}
-	})
-	var times []time.Duration
-	for ctx.Err() == nil {
-		began := time.Now()
-		if err := d.Sequence(t.Context(), c, group, []replication.SourceTable{s}); err != nil {
-			t.Fatal(err)
-		}
-		times = append(times, time.Since(began))
-		slowSequence.Store(max(slowSequence.Load(), int64(time.Since(began))))
-		time.Sleep(5 * time.Millisecond)
+	mean, sequence, write := phase(5 * time.Second)
+	t.Logf("sequencer: mean %v, without open transactions %v, slowest %v; slowest write %v", mean, quiet, sequence, write)
+	// By the ratio, since the machine may be busy. Waiting for a lock would last
+	// for seconds.
+	if mean > max(10*time.Millisecond, 3*quiet) || sequence > 2*time.Second {
+		t.Errorf("the sequencer waits: mean %v, without open transactions %v, slowest %v", mean, quiet, sequence)
 	}
-	wg.Wait()
-	var total time.Duration
-	for _, x := range times {
-		total += x
-	}
-	mean := total / time.Duration(len(times))
-	t.Logf("%d sequences: mean %v, slowest %v; %d writes, slowest %v", len(times), mean, time.Duration(slowSequence.Load()), writes, time.Duration(slowWrite.Load()))
-	// The machine may be busy, so the slowest has room; waiting for a lock would
-	// last for seconds.
-	if mean > 10*time.Millisecond || slowSequence.Load() > int64(time.Second) {
-		t.Errorf("the sequencer waits: mean %v, slowest %v", mean, time.Duration(slowSequence.Load()))
-	}
-	if slowWrite.Load() > int64(time.Second) {
-		t.Errorf("a writer waited %v", time.Duration(slowWrite.Load()))
+	if write > 2*time.Second {
+		t.Errorf("a writer waited %v", write)
 	}
 	r.pollUntil(t, c)
 	for _, h := range held {

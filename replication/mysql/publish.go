@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"strconv"
+	"strings"
 
 	"github.com/ashlar-go/ashlar/replication"
 )
@@ -43,15 +44,16 @@ func (d dialect) Publish(t replication.TargetTable) replication.Publishing {
 // copies, and readers that come meanwhile wait behind it, so it gives up after a
 // second.
 func (dialect) Flip(tables []replication.TargetTable, to []int) []string {
-	q := "RENAME TABLE "
+	var q strings.Builder
+	q.WriteString("RENAME TABLE ")
 	for i, t := range tables {
 		if i > 0 {
-			q += ", "
+			q.WriteString(", ")
 		}
-		q += qualified(t.Name) + " TO " + qualified(copyName(t.Name, 1-to[i])) + ", " +
-			qualified(copyName(t.Name, to[i])) + " TO " + qualified(t.Name)
+		q.WriteString(qualified(t.Name) + " TO " + qualified(copyName(t.Name, 1-to[i])) + ", " +
+			qualified(copyName(t.Name, to[i])) + " TO " + qualified(t.Name))
 	}
-	return []string{"SET SESSION lock_wait_timeout=1", q}
+	return []string{"SET SESSION lock_wait_timeout=1", q.String()}
 }
 
 // maxName is how long a name may be.

@@ -59,6 +59,7 @@ func apply(t testing.TB, c *sql.Conn, to replication.TargetTable, exist, gone []
 }
 
 func TestApplyUpdatesInsertsAndDeletes(t *testing.T) {
+	t.Parallel()
 	db := database(t)
 	c := conn(t, db)
 	run(t, db, "CREATE TABLE t (k VARCHAR(20) COLLATE utf8mb4_general_ci, v VARCHAR(20) COLLATE utf8mb4_general_ci NOT NULL, u INT UNIQUE, g INT AS (u+1), PRIMARY KEY (k))",
@@ -104,6 +105,7 @@ func TestApplyUpdatesInsertsAndDeletes(t *testing.T) {
 }
 
 func TestApplyNeverRewritesAnotherRow(t *testing.T) {
+	t.Parallel()
 	// ON DUPLICATE KEY UPDATE turns row 2 into row 3 here.
 	db := database(t)
 	c := conn(t, db)
@@ -120,6 +122,7 @@ func TestApplyNeverRewritesAnotherRow(t *testing.T) {
 }
 
 func TestRelaxEndsWithTheTransaction(t *testing.T) {
+	t.Parallel()
 	db := database(t)
 	c := conn(t, db)
 	run(t, db, "CREATE TABLE p (id INT PRIMARY KEY)", "CREATE TABLE ch (id INT PRIMARY KEY, p INT, FOREIGN KEY (p) REFERENCES p (id))")
@@ -151,6 +154,7 @@ func TestRelaxEndsWithTheTransaction(t *testing.T) {
 
 // Statements of the engine's own books: a table by Create under Bookkeeping.
 func TestBookkeepingTables(t *testing.T) {
+	t.Parallel()
 	db := database(t)
 	c := conn(t, db)
 	table := replication.TargetTable{Name: d.Bookkeeping("node"), Key: []int{0, 1}, Columns: []replication.Column{

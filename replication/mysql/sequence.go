@@ -15,7 +15,7 @@ const moveAtOnce = 20000
 
 const (
 	movedTable   = "`ashlar_moved`"
-	createdMoved = "CREATE TEMPORARY TABLE IF NOT EXISTS " + movedTable + " (ashlar_id BIGINT NOT NULL PRIMARY KEY) ENGINE=InnoDB"
+	createdMoved = "CREATE TEMPORARY TABLE IF NOT EXISTS " + movedTable + " (ashlar_id BIGINT NOT NULL /*!80000 PRIMARY KEY */) ENGINE=/*M!100600 MEMORY */ /*!80000 InnoDB */" // GTIDs of MySQL may want a transactional one
 )
 
 // Sequence moves the log rows that are visible into a numbered batch.

@@ -3,7 +3,6 @@ package mysql_test
 import (
 	"bytes"
 	"database/sql"
-	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -72,7 +71,10 @@ var roundTrips = []struct {
 	{"CHAR(36) CHARACTER SET ascii COLLATE ascii_bin COMMENT 'ashlar:uuid'", replication.UUID, []string{"00112233-4455-6677-8899-aabbccddeeff"}},
 }
 
-func TestEveryTypeGivesBackWhatItTook(t *testing.T) { giveBack(t, database(t)) }
+func TestEveryTypeGivesBackWhatItTook(t *testing.T) {
+	t.Parallel()
+	giveBack(t, database(t))
+}
 
 func giveBack(t *testing.T, db *sql.DB) {
 	c := conn(t, db)
@@ -159,10 +161,11 @@ func same(c replication.Column, a, b []byte) bool {
 }
 
 func TestEveryTypeCanBeAKey(t *testing.T) {
+	t.Parallel()
 	db := database(t)
 	c := conn(t, db)
 	var tables []replication.SourceTable
-	var inserts []string
+	var loads [][][][]byte
 	for i, r := range roundTrips {
 		if r.kind == replication.JSON || r.kind == replication.Native || strings.Contains(r.ddl, "TEXT") || strings.Contains(r.ddl, "BLOB") {
 			continue
@@ -177,33 +180,25 @@ func TestEveryTypeCanBeAKey(t *testing.T) {
 		for n, v := range r.values {
 			rows[n] = values(v, n)
 		}
-		run(t, db, "CREATE TABLE x"+name+" LIKE "+name)
-		if _, err := d.Load(t.Context(), c, replication.Name{Schema: s.Name.Schema, Table: "x" + name}, s.Columns, each(rows...)); err != nil {
-			if r.kind == replication.Text { // 'a  ' and ' ' are one key under this collation
-				run(t, db, "DELETE FROM x"+name)
-				_, err = d.Load(t.Context(), c, replication.Name{Schema: s.Name.Schema, Table: "x" + name}, s.Columns, each(rows[len(rows)-1:]...))
-			}
-			if err != nil {
-				t.Fatalf("%s: %v", r.ddl, err)
-			}
-		}
-		inserts = append(inserts, "INSERT INTO "+name+" SELECT * FROM x"+name)
+		loads = append(loads, rows)
 	}
 	install(t, c, tables...)
 	r := newReplica(tables...)
 	if err := r.copy(t.Context(), c); err != nil {
 		t.Fatal(err)
 	}
-	for i, q := range inserts {
-		run(t, db, q)
-		defer func() {
-			if t.Failed() {
-				t.Log(tables[i].Columns[0].Native)
-			}
-		}()
+	for i, s := range tables { // Load fires triggers, too
+		_, err := d.Load(t.Context(), c, s.Name, s.Columns, each(loads[i]...))
+		if d.Fault(err) == replication.Unique && s.Columns[0].Folds { // 'a  ' and ' ' are equal here
+			run(t, db, "DELETE FROM "+s.Name.Table)
+			_, err = d.Load(t.Context(), c, s.Name, s.Columns, each(loads[i][len(loads[i])-1]))
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", s.Columns[0].Native, err)
+		}
 	}
 	r.pollUntil(t, c)
-	for i, s := range tables {
+	for _, s := range tables {
 		rows := all(t, c, s)
 		if len(rows) == 0 {
 			t.Fatalf("%s is empty", s.Columns[0].Native)
@@ -223,12 +218,12 @@ func TestEveryTypeCanBeAKey(t *testing.T) {
 			t.Errorf("%s: Lookup finds %d of %d: %v", s.Columns[0].Native, len(look), len(rows), err)
 		}
 		run(t, db, "DELETE FROM "+s.Name.Table)
-		_ = i
 	}
 	r.pollUntil(t, c)
 }
 
 func TestFloatsKeepEveryBit(t *testing.T) {
+	t.Parallel()
 	db := database(t)
 	c := conn(t, db)
 	run(t, db, "CREATE TABLE t (id INT PRIMARY KEY, f FLOAT, g DOUBLE)")
@@ -256,183 +251,9 @@ func TestFloatsKeepEveryBit(t *testing.T) {
 	}
 }
 
-func TestTwentyMegabytes(t *testing.T) {
-	if testing.Short() {
-		t.Skip("20 MB")
-	}
-	db := database(t)
-	c := conn(t, db)
-	run(t, db, "SET GLOBAL max_allowed_packet=67108864", "CREATE TABLE t (id INT PRIMARY KEY, v LONGTEXT CHARACTER SET utf8mb4, b LONGBLOB)")
-	fresh := open(t, serverConfig(t, db)) // the limit is read when a session begins
-	c = conn(t, fresh)
-	s := source(t, c, "t")
-	long := strings.Repeat("0123456789é\n\t\\", 20<<20/15)
-	for _, pad := range []int{0, 3} { // as the first row, and after LOAD DATA has begun
-		run(t, c, "DELETE FROM t")
-		var rows [][][]byte
-		for n := range pad {
-			rows = append(rows, values(n, strings.Repeat("x", 10000), ""))
-		}
-		rows = append(rows, values(7, long, nil), values(8, nil, long))
-		if _, err := d.Load(t.Context(), c, s.Name, s.Columns, each(rows...)); err != nil {
-			t.Fatal(err)
-		}
-		got := all(t, c, s)
-		if len(got) != len(rows) || string(got[pad][1]) != long || string(got[pad+1][2]) != long {
-			t.Fatal("20 MB did not come back")
-		}
-	}
-}
-
-// What the server would change is refused, with the column and the value.
-func TestWhatCannotBeReadIsALoss(t *testing.T) {
-	db := database(t)
-	c := conn(t, db)
-	app := plainConn(t, db)
-	run(t, app, "SET sql_mode='ALLOW_INVALID_DATES'",
-		"CREATE TABLE t (id INT PRIMARY KEY, d DATE, dt DATETIME, ts TIMESTAMP NULL, ti TIME, b TINYINT(1) COMMENT 'ashlar:bool')")
-	for column, bad := range map[string][]string{
-		"d":  {"0000-00-00", "2020-00-10", "2020-02-00", "2020-02-30"},
-		"dt": {"0000-00-00 00:00:00", "2021-02-29 00:00:00"},
-		"ts": {"0000-00-00 00:00:00"},
-		"ti": {"24:00:00", "-00:00:01", "838:59:59"},
-		"b":  {"2", "-1"},
-	} {
-		for _, v := range bad {
-			run(t, app, "DELETE FROM t", "INSERT INTO t (id, "+column+") VALUES (1, '"+v+"')")
-			s := source(t, c, "t")
-			_, err := stream(t.Context(), c, d.Select(s, nil, 0), s.Columns)
-			loss, ok := errors.AsType[*replication.TypeLossError](err)
-			if !ok || loss.Column != column || loss.Value != v {
-				t.Errorf("%s = %s: %v", column, v, err)
-			}
-		}
-	}
-}
-
-func TestWhatCannotBeStoredIsALoss(t *testing.T) {
-	db := database(t)
-	c := conn(t, db)
-	run(t, db, "CREATE TABLE t (id INT PRIMARY KEY, ti TINYINT, v VARCHAR(3), l VARCHAR(9) CHARACTER SET latin1, de DECIMAL(4,1), f FLOAT,"+
-		" e ENUM('a','b'), se SET('a','b'), bi BINARY(3), vb VARBINARY(3), da DATE, dt DATETIME(3), ts TIMESTAMP NULL, y YEAR, bt BIT(3), bo TINYINT(1) COMMENT 'ashlar:bool', j JSON, n INT NOT NULL)")
-	s := source(t, c, "t")
-	index := func(name string) int { return positions(s.Columns, []string{name})[0] }
-	bad := map[string][]string{
-		"ti": {"128", "1.5", "x", ""},
-		"v":  {"long", "abc ", "\U0001F600\U0001F600\U0001F600\U0001F600"},
-		"l":  {"漢", "\U0001F600"},
-		"de": {"1.25", "1000", "NaN", "Infinity", "-Infinity"},
-		"f":  {"NaN", "Infinity", "-Infinity", "1e39"},
-		"e":  {"c", "1", "A", "", "2"},
-		"se": {"c", "1", "a,c", "3"},
-		"bi": {"ab", "abcd", ""},
-		"vb": {"abcd", "ab\x00\x00"},
-		"da": {"2020-01-01 00:00:01", "0000-00-00", "2020-02-30", "x"},
-		"dt": {"2020-01-01 00:00:00.1234", "0000-00-00 00:00:00", "10000-01-01 00:00:00"},
-		"ts": {"1969-12-31 23:59:59+00", "2038-01-19 03:14:08+00", "9999-01-01 00:00:00+00", "2020-01-01 00:00:00.5+00"},
-		"y":  {"1900", "2156", "70", "1", "-1"},
-		"bt": {"8", "-1", "1.5"},
-		"bo": {"2", "x"},
-	}
-	for column, list := range bad {
-		for _, v := range list {
-			for _, pad := range []int{0, 2000} {
-				rows := [][][]byte{}
-				for n := range pad + 1 {
-					row := make([][]byte, len(s.Columns))
-					row[0], row[index("n")] = fmt.Append(nil, n), []byte("1")
-					rows = append(rows, row)
-				}
-				rows[pad][index(column)] = []byte(v)
-				tx, err := d.Begin(t.Context(), c, replication.Write)
-				if err != nil {
-					t.Fatal(err)
-				}
-				_, err = d.Load(t.Context(), c, s.Name, s.Columns, each(rows...))
-				loss, ok := errors.AsType[*replication.TypeLossError](err)
-				if !ok || loss.Column != column || !errors.Is(err, replication.ErrTypeLoss) {
-					t.Errorf("%s = %q after %d rows: %v", column, v, pad, err)
-				} else if d.Fault(err) != replication.Integrity {
-					t.Errorf("%s = %q: fault %d", column, v, d.Fault(err))
-				}
-				if err := tx.Rollback(); err != nil {
-					t.Fatal(err)
-				}
-			}
-		}
-	}
-	// What is wrong otherwise has its fault.
-	for name, test := range map[string]struct {
-		fault replication.Fault
-		row   func(row [][]byte)
-	}{
-		"duplicate":    {replication.Unique, func(row [][]byte) { row[0] = []byte("0") }},
-		"NULL":         {replication.Integrity, func(row [][]byte) { row[index("n")] = nil }},
-		"invalid JSON": {replication.Integrity, func(row [][]byte) { row[index("j")] = []byte("{") }},
-	} {
-		for _, pad := range []int{1, 2000} {
-			rows := [][][]byte{}
-			for n := range pad + 1 {
-				row := make([][]byte, len(s.Columns))
-				row[0], row[index("n")] = fmt.Append(nil, n), []byte("1")
-				rows = append(rows, row)
-			}
-			test.row(rows[pad])
-			tx, err := d.Begin(t.Context(), c, replication.Write)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err = d.Load(t.Context(), c, s.Name, s.Columns, each(rows...)); d.Fault(err) != test.fault {
-				t.Errorf("%s after %d rows: fault %d, %v", name, pad, d.Fault(err), err)
-			}
-			if err := tx.Rollback(); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-}
-
-func TestLoadReturnsTheErrorOfItsSource(t *testing.T) {
-	db := database(t)
-	c := conn(t, db)
-	run(t, db, "CREATE TABLE t (id INT PRIMARY KEY)")
-	s := source(t, c, "t")
-	want := errors.New("the other side")
-	for _, pad := range []int{0, 10, 100000} {
-		n := 0
-		_, err := d.Load(t.Context(), c, s.Name, s.Columns, func() ([][]byte, error) {
-			if n++; n > pad {
-				return nil, want
-			}
-			return values(n), nil
-		})
-		if err != want {
-			t.Errorf("after %d rows: %v", pad, err)
-		}
-		run(t, c, "TRUNCATE t") // the connection is whole
-	}
-}
-
-func TestStreamReturnsTheErrorOfItsReader(t *testing.T) {
-	db := database(t)
-	c := conn(t, db)
-	run(t, db, "CREATE TABLE t (id INT PRIMARY KEY)", "INSERT INTO t SELECT seq FROM seq_1_to_200000")
-	s := source(t, c, "t")
-	want := errors.New("enough")
-	for limit, lives := range map[int]bool{500: true, 0: false} {
-		c := conn(t, db)
-		err := d.Stream(t.Context(), c, d.Select(s, nil, limit), s.Columns, func([][]byte) error { return want })
-		if err != want {
-			t.Errorf("Stream = %v", err)
-		}
-		if err := c.PingContext(t.Context()); (err == nil) != lives {
-			t.Errorf("with limit %d: ping = %v", limit, err)
-		}
-	}
-}
-
 // A column of any other vendor finds a type that gives its values back.
 func TestTypeHoldsWhatItSays(t *testing.T) {
+	t.Parallel()
 	db := database(t)
 	c := conn(t, db)
 	columns := []struct {
@@ -497,6 +318,7 @@ func TestTypeHoldsWhatItSays(t *testing.T) {
 }
 
 func TestTextKeysThatDifferByABlankStayTwo(t *testing.T) {
+	t.Parallel()
 	db := database(t)
 	c := conn(t, db)
 	for _, size := range []int{0, 20, 5000} {
