@@ -278,7 +278,7 @@ func (l *lab) run(r *replication.Replicator) (stop func() error) {
 			}
 			return err
 		case <-time.After(20 * time.Second):
-			return errors.New("Run did not end within 20 s")
+			return errors.New("the replicator did not end within 20 s")
 		}
 	}
 }

@@ -74,7 +74,7 @@ func (t *table) endRound() {
 func (t *table) print() {
 	fmt.Printf("\n%s\n", t.title)
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(w, "%s\tleast\tmost\t%s\tCPU\t  \n", t.unit, t.ratio)
+	fmt.Fprintf(w, "%s\tleast\tmost\t%s\tCPU ms/1,000\t  \n", t.unit, t.ratio)
 	for _, name := range t.order {
 		v := t.values[name]
 		least, most := slices.Min(v), slices.Max(v)
