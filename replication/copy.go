@@ -472,15 +472,19 @@ func (c *copier) merge(ctx context.Context, p route, st Staging, rows int64) err
 	if len(p.target.Unique) > 0 {
 		statements = append(statements, st.DeleteRivals...)
 	}
-	const point = "ashlar_copy"
-	statements = append(statements, "SAVEPOINT "+point)
 	if len(p.target.Columns) > len(p.target.Key) {
 		statements = append(statements, st.Update)
 	}
+	const point = "ashlar_merge"
+	if err := c.target.exec(ctx, "SAVEPOINT "+point); err != nil {
+		return at("replica", "setting a savepoint", err)
+	}
 	err := c.target.exec(ctx, append(statements, st.Insert)...)
 	if err != nil && c.target.dialect.Fault(err) == Unique {
-		// By a unique index that is not in the list, such as one on an expression.
-		err = c.target.exec(ctx, "ROLLBACK TO SAVEPOINT "+point, st.DeleteStaged, st.Insert)
+		if undo := c.target.exec(ctx, "ROLLBACK TO SAVEPOINT "+point); undo != nil {
+			return at("replica", "going back to a savepoint after: "+err.Error(), undo)
+		}
+		err = c.target.exec(ctx, st.DeleteStaged, st.Insert)
 	}
 	if err != nil {
 		return &ApplyError{Table: p.target.Name.String(), Op: "copying into", Err: err}

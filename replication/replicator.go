@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -18,6 +19,7 @@ type Replicator struct {
 	mu      sync.Mutex // held by whoever changes the replica
 	session *session   // guarded by mu; nil: not connected
 
+	held  atomic.Int64 // when a session of ours with the node's lock last broke; in ns
 	stats stats
 }
 
@@ -48,7 +50,10 @@ func (r *Replicator) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if !r.cfg.transient(err) {
+		// After a failure of the network the server may not know yet that the
+		// session with our own lock has gone.
+		_, held := errors.AsType[*heldError](err)
+		if ghost := held && time.Since(time.Unix(0, r.held.Load())) < ghostPatience; !ghost && !r.cfg.transient(err) {
 			return err
 		}
 		if time.Since(began) > time.Minute {
@@ -105,6 +110,9 @@ func (r *Replicator) run(ctx context.Context) error {
 	}
 }
 
+// ghostPatience is how long Run waits for a lock that it had itself.
+const ghostPatience = 3 * time.Minute
+
 const minPause = 2 * time.Millisecond
 
 // Step brings the replica to a snapshot of the master that is taken now, and
@@ -121,12 +129,12 @@ func (r *Replicator) Step(ctx context.Context) (rows int64, err error) {
 	if rows, err = s.step(ctx); err != nil {
 		return 0, r.broken(err)
 	}
+	r.stats.applied(s, rows)
 	if time.Since(s.acked) >= ackInterval {
 		if err := s.ack(ctx); err != nil {
 			return rows, r.broken(err)
 		}
 	}
-	r.stats.applied(s, rows)
 	return rows, nil
 }
 
@@ -193,6 +201,7 @@ func (r *Replicator) follow(ctx context.Context) (*session, error) {
 // broken ends the session after an error: what the connections are in the
 // middle of is not known.
 func (r *Replicator) broken(err error) error {
+	r.held.Store(time.Now().UnixNano())
 	r.stats.failed()
 	r.closeSession()
 	return err

@@ -70,6 +70,12 @@ func (s *session) connect(ctx context.Context) (err error) {
 	return nil
 }
 
+// heldError is the ErrLocked of a lock that some session has.
+type heldError struct{ lock string }
+
+func (e *heldError) Error() string { return ErrLocked.Error() + " (lock " + e.lock + ")" }
+func (e *heldError) Unwrap() error { return ErrLocked }
+
 // lockPatience is how long a lock is tried: a server may notice only after a
 // moment that whoever held it has gone.
 const lockPatience = 2 * time.Second
@@ -84,7 +90,7 @@ func (s *side) take(ctx context.Context, name string) error {
 		case ok:
 			return nil
 		case time.Since(began) > lockPatience:
-			return fmt.Errorf("%w (lock %s)", ErrLocked, name)
+			return &heldError{name}
 		}
 		select {
 		case <-time.After(50 * time.Millisecond):

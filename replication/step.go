@@ -274,7 +274,7 @@ func (s *session) merge(ctx context.Context, parts []*part, ordered bool) error 
 			return err
 		}
 		if undo := s.target.exec(ctx, "ROLLBACK TO SAVEPOINT "+point); undo != nil {
-			return errors.Join(err, at("replica", "going back to a savepoint", undo))
+			return at("replica", "going back to a savepoint after: "+err.Error(), undo)
 		}
 		if fault == Unique && !p.replace {
 			p.replace = true

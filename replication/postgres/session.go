@@ -38,6 +38,11 @@ var settings = [...][2]string{
 	{"idle_in_transaction_session_timeout", "0"},
 	{"idle_session_timeout", "0"},
 	{"transaction_timeout", "0"},
+	// A client that has gone without a word holds its locks for a minute, not two
+	// hours.
+	{"tcp_keepalives_idle", "30"},
+	{"tcp_keepalives_interval", "10"},
+	{"tcp_keepalives_count", "3"},
 	// Estimates of a fresh staging table and of the log's end are rough.
 	// Compilation on their ground costs more than the statements.
 	{"jit", "off"},
@@ -141,8 +146,12 @@ func (t *tx) Commit() error {
 		tag, err := pc.Exec(t.ctx, "COMMIT")
 		if err != nil {
 			// The context may have ended before the statement was sent.
-			if !pc.IsClosed() && pc.PgConn().TxStatus() != 'I' {
-				rollback(pc)
+			switch {
+			case pc.IsClosed() || pc.PgConn().TxStatus() == 'I':
+			case t.ctx.Err() != nil:
+				_ = hangUp(pc)
+			default:
+				_ = rollback(pc)
 			}
 			return fmt.Errorf("postgres: commit: %w", err)
 		}
@@ -159,6 +168,14 @@ func (t *tx) Rollback() error {
 	}
 	t.done = true
 	return raw(t.c, rollback)
+}
+
+// hangUp ends the session, and with it the transaction, without waiting for the
+// server.
+func hangUp(pc *pgx.Conn) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+	defer cancel()
+	return pc.Close(ctx)
 }
 
 // rollback is to work when the context of the transaction has ended.

@@ -5,8 +5,6 @@ import (
 	"os"
 	"slices"
 	"text/tabwriter"
-
-	"github.com/ashlar-go/ashlar/internal/bench/side"
 )
 
 // table gathers what one measurement found of each contender, round by round.
@@ -80,19 +78,26 @@ func (t *table) print() {
 		least, most := slices.Min(v), slices.Max(v)
 		ratio := "-"
 		if len(t.ratios[name]) > 0 {
-			ratio = fmt.Sprintf("%.2f", side.Median(t.ratios[name]))
+			ratio = fmt.Sprintf("%.2f", middle(t.ratios[name]))
 		}
 		cpu := "-"
 		if c := t.cpu[name]; len(c) > 0 {
-			cpu = fmt.Sprintf("%.1f", side.Median(c))
+			cpu = fmt.Sprintf("%.1f", middle(c))
 		}
-		fmt.Fprintf(w, "%.*f\t%.*f\t%.*f\t%s\t%s\t  %s\n", t.digits, side.Median(v), t.digits, least, t.digits, most, ratio, cpu, name)
+		fmt.Fprintf(w, "%.*f\t%.*f\t%.*f\t%s\t%s\t  %s\n", t.digits, middle(v), t.digits, least, t.digits, most, ratio, cpu, name)
 	}
 	_ = w.Flush()
 	for _, name := range t.noteOrder {
-		fmt.Printf("  %s: "+t.noteText[name]+"\n", name, side.Median(t.notes[name]))
+		fmt.Printf("  %s: "+t.noteText[name]+"\n", name, middle(t.notes[name]))
 	}
 	for name, err := range t.failed {
 		fmt.Printf("  %s failed: %s\n", name, plain(err))
 	}
+}
+
+// middle is the median; of an even number of values the mean of the two in the
+// middle, since rounds are few.
+func middle(values []float64) float64 {
+	v := slices.Sorted(slices.Values(values))
+	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2
 }
