@@ -206,7 +206,7 @@ run_tests() {
 		echo "SKIPPED: the race detector needs gcc (apt-get install gcc libc6-dev, or run ./test.sh as root)" | tee -a "$ASHLAR_SKIPS"
 	fi
 	go build -o "$tmp/with" ./internal/testservers/with
-	"$tmp/with" -- go test $race -shuffle=on -count=1 -timeout=15m ./...
+	"$tmp/with" -- go test $race -shuffle=on -count=1 -timeout=30m ./...
 }
 
 # Modules below this one: not built by ./... above. Their benchmarks are

@@ -172,6 +172,9 @@ func (t captured) logColumns() string {
 // functions are run with their owner's rights, so that writers need none, and
 // with a search path in which nobody else can put anything.
 //
+// The choice is asked for by a function, which PL/pgSQL evaluates without running
+// a query: a query costs as much as all the rest of the trigger.
+//
 // Which of the two logs they write to may be out of date by the time they do:
 // that is no harm, since readers look into both, and Trim empties a log only
 // when it has it for itself and finds nothing in it that is still needed.
@@ -183,7 +186,7 @@ func (d dialect) functions(group string, t captured) string {
 	}
 	function := func(suffix, columns, values string) string {
 		body := fmt.Sprintf(` BEGIN
-	IF (SELECT last_value FROM %s) %% 2 = 0 THEN
+	IF COALESCE(pg_catalog.pg_sequence_last_value('%s'::pg_catalog.regclass), 0) %% 2 = 0 THEN
 		INSERT INTO %s (%s) %s;
 	ELSE
 		INSERT INTO %s (%s) %s;
