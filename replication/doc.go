@@ -37,10 +37,12 @@
 //     row is written: [ErrDrift].
 //   - A value that the replica cannot hold is an error that names the row, never
 //     rounded, cut or left out: [ErrTypeLoss], [ApplyError].
-//   - A replica that is away costs the master at most one log row for each
-//     distinct key, until [Retention] gives it up; then it heals itself by a copy.
+//   - A replica that is away costs the master one log row for each distinct key,
+//     on PostgreSQL up to two, until [Retention] gives it up; then it heals itself
+//     by a copy.
 //   - Readers of a flipping snapshot never wait for a load, and never see half of
-//     one or two generations.
+//     one or two generations. (On PostgreSQL a transaction whose snapshot is older
+//     than the load of a copy sees that copy empty.)
 //   - Memory does not depend on the number of rows, in a batch or a table.
 //
 // # What happens when
@@ -51,8 +53,8 @@
 //     key, and nothing of the batch is applied. No row is ever skipped.
 //   - unique values move between rows: the batch is applied by deleting and
 //     inserting.
-//   - the master truncates a table: PostgreSQL and Oracle tell, and the table is
-//     sent whole; MySQL does not, which is ErrDrift.
+//   - the master truncates a table: it is sent whole. Where a dialect cannot see
+//     that, it is ErrDrift.
 //   - somebody else writes to the replica: Verify finds it, Repair mends it.
 //
 // # What it does not do
