@@ -7,7 +7,8 @@ import "sync/atomic"
 type entry[V any] struct {
 	life
 	// certain is the coarse time before which the entry is served without
-	// asking anything; zero for the absence of a key.
+	// asking anything; zero for the absence of a key, and where the shared tier
+	// is to be asked every time.
 	certain int64
 	// checked is the tag clock up to which no tag of the entry was invalidated.
 	checked atomic.Uint64

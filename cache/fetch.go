@@ -288,7 +288,7 @@ func (c *LookAside[K, V]) store(key K, e *entry[V], began uint64) bool {
 	if len(e.tags) > 0 {
 		e.checked.Store(began)
 	}
-	if !e.absent {
+	if !e.absent && (c.cfg.tier == nil || c.cfg.tier.LocalTTL > 0) {
 		e.certain = c.cfg.certain(e.life, int64(slack))
 	}
 	c.local.Set(key, e)

@@ -105,8 +105,7 @@ func (c *LookAside[K, V]) lookup(ctx context.Context, key K) (V, Info, error) {
 	c.clock.wind()
 	asked := c.tags.clock.Load()
 	for joined := false; ; {
-		now := c.clock.now()
-		old, what := c.find(key, now)
+		old, now, what := c.find(key)
 		switch what {
 		case serveRefresh:
 			c.refresh(ctx, key, old.fresh)
@@ -140,20 +139,24 @@ func (c *LookAside[K, V]) lookup(ctx context.Context, key K) (V, Info, error) {
 	}
 }
 
-// find looks for key in the local tier and says what the entry is good for.
-func (c *LookAside[K, V]) find(key K, now int64) (*entry[V], verdict) {
+// find looks for key in the local tier and says what the entry is good for
+// now. It reads the clock after it has the entry: an entry that was stored in
+// between would seem good for longer, and with a LocalTTL of nothing that is
+// the difference between asking the shared tier and not.
+func (c *LookAside[K, V]) find(key K) (e *entry[V], now int64, what verdict) {
 	e, ok := c.local.GetIfPresent(key)
+	now = c.clock.now()
 	if !ok || e.absent && now >= e.fresh {
-		return nil, drop
+		return nil, now, drop
 	}
 	if began := e.checked.Load(); began < c.tags.clock.Load() {
 		upTo := c.tags.clock.Load()
 		if !c.tags.valid(e.tags, began, upTo) {
-			return nil, drop
+			return nil, now, drop
 		}
 		e.checked.Store(upTo)
 	}
-	return e, c.cfg.judge(e.life, now, 1-rand.Float64(), now < e.rests.Load())
+	return e, now, c.cfg.judge(e.life, now, 1-rand.Float64(), now < e.rests.Load())
 }
 
 // serve answers with what the local tier holds.
@@ -217,7 +220,7 @@ func (c *LookAside[K, V]) join(key K, b *batch[K, V]) *flight[K, V] {
 		f.waiters++
 		return f
 	}
-	if _, what := c.find(key, c.clock.now()); what == serve || what == serveRefresh {
+	if _, _, what := c.find(key); what == serve || what == serveRefresh {
 		return nil
 	}
 	f := b.begin(key, c.tags.clock.Load())

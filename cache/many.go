@@ -26,8 +26,7 @@ func (c *LookAside[K, V]) GetMany(ctx context.Context, keys []K) (map[K]V, error
 			continue
 		}
 		seen[key] = struct{}{}
-		now := c.clock.now()
-		switch old, what := c.find(key, now); what {
+		switch old, now, what := c.find(key); what {
 		case serveRefresh:
 			c.refresh(ctx, key, old.fresh)
 			fallthrough
@@ -64,7 +63,7 @@ func (c *LookAside[K, V]) GetMany(ctx context.Context, keys []K) (map[K]V, error
 // mayServeStale reports whether the local tier holds something for key that a
 // lookup could serve now that loading it failed.
 func (c *LookAside[K, V]) mayServeStale(key K) bool {
-	_, what := c.find(key, c.clock.now())
+	_, _, what := c.find(key)
 	return what != drop
 }
 
