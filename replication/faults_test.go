@@ -144,7 +144,10 @@ func testStepIsCutAnywhere(t *testing.T, source, target vendor) {
 		f.clear()
 		after := c.position("n1")
 		if err == nil {
-			t.Logf("%v: no error", f) // a request less than in the run that was counted
+			// There was a request less than in the run that was counted. Or the cut
+			// met one whose answer nobody awaits: then the connection is dead.
+			t.Logf("%v: no error", f)
+			_ = r.Close()
 		} else if !c.transient(err) {
 			t.Errorf("%v: Run would end by it: %v", f, err)
 		}
