@@ -206,7 +206,9 @@ run_tests() {
 		echo "SKIPPED: the race detector needs gcc (apt-get install gcc libc6-dev, or run ./test.sh as root)" | tee -a "$ASHLAR_SKIPS"
 	fi
 	go build -o "$tmp/with" ./internal/testservers/with
-	"$tmp/with" -- go test $race -shuffle=on -count=1 -timeout=30m ./...
+	# A program with the race detector sleeps a second before it exits, and tests
+	# run our commands a hundred times.
+	GORACE="${GORACE-} atexit_sleep_ms=0" "$tmp/with" -- go test $race -shuffle=on -count=1 -p=3 -parallel=3 -timeout=20m ./...
 }
 
 # Modules below this one: not built by ./... above. Their benchmarks are

@@ -136,7 +136,7 @@ func testStepIsCutAnywhere(t *testing.T, source, target vendor) {
 	c.equal(tables...)
 
 	lost, committed := 0, 0
-	for _, f := range c.cuts(onMaster, onReplica, 40) {
+	for _, f := range c.cuts(onMaster, onReplica, 20) {
 		c.change()
 		before, old := c.position("n1"), append(c.dump(c.target, "seats"), c.dump(c.target, "notes")...)
 		f.set()
@@ -198,7 +198,7 @@ func testConnectIsCutAnywhere(t *testing.T, source, target vendor) {
 	c.must(cycle())
 	c.settled()
 	onMaster, onReplica = c.master.Chunks()-onMaster, c.mine.Chunks()-onReplica
-	for _, f := range c.cuts(onMaster, onReplica, 8) {
+	for _, f := range c.cuts(onMaster, onReplica, 5) {
 		c.change()
 		f.set()
 		if err := cycle(); err != nil && !c.transient(err) {
@@ -238,7 +238,7 @@ func testCopyIsCutAnywhere(t *testing.T, source, target vendor) {
 	c.settled()
 	onMaster, onReplica = c.master.Chunks()-onMaster, c.mine.Chunks()-onReplica
 	c.equal(tables...)
-	for _, f := range c.cuts(onMaster, onReplica, 8) {
+	for _, f := range c.cuts(onMaster, onReplica, 5) {
 		fresh()
 		f.set()
 		if err := cycle(); err != nil && !c.transient(err) {

@@ -71,12 +71,12 @@ func TestSQLiteToSQLite(t *testing.T) {
 
 func TestPostgresToPostgres(t *testing.T) {
 	t.Parallel()
-	replicationtest.TestPair(t, replicationtest.Pair{Source: openNotifying, Target: openPostgres, Truncate: truncate})
+	replicationtest.TestPair(t, replicationtest.Pair{Source: openPostgres, Target: openPostgres, Truncate: truncate, Essentials: true})
 }
 
 func TestPostgresToMariaDB(t *testing.T) {
 	t.Parallel()
-	replicationtest.TestPair(t, replicationtest.Pair{Source: openPostgres, Target: openMariaDB, Truncate: truncate})
+	replicationtest.TestPair(t, replicationtest.Pair{Source: openNotifying, Target: openMariaDB, Truncate: truncate})
 }
 
 func TestPostgresToSQLite(t *testing.T) {

@@ -52,7 +52,7 @@ func belief(text string) string {
 }
 
 func TestArticlesAndCommentsReadLikeAPaper(t *testing.T) {
-	for seed := range uint64(3) {
+	for seed := range uint64(2) {
 		g := newGenerator(seed)
 		titles := make(map[string]bool)
 		var before time.Time
@@ -71,9 +71,10 @@ func TestArticlesAndCommentsReadLikeAPaper(t *testing.T) {
 				t.Errorf("seed %d, article %d: %+v", seed, id, a)
 			}
 			titles[a.Title], before = true, a.Published
-			checkComments(t, a, g.comments(id, readerCount))
-			comments += len(g.comments(id, readerCount))
-			longest = max(longest, len(g.comments(id, readerCount)))
+			all := g.comments(id, readerCount)
+			checkComments(t, a, all)
+			comments += len(all)
+			longest = max(longest, len(all))
 		}
 		if len(titles) < 2700 || comments < 6000 || longest < 30 || longest > mostComments {
 			t.Errorf("seed %d: %d titles, %d comments, %d for one article", seed, len(titles), comments, longest)
