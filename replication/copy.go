@@ -359,6 +359,13 @@ func (c *copier) close() {
 	c.target.discard()
 }
 
+// Between two chunks the master waits for the replica's commit, so that chunks
+// are to be long, and what a crash costs is the chunk that it meets.
+const (
+	firstChunkRows = 50_000
+	shortChunk     = time.Second
+)
+
 // copyTable copies a table chunk by chunk. Each chunk is committed together
 // with the key of its last row.
 func (c *copier) copyTable(ctx context.Context, p route, st copyState) error {
@@ -372,11 +379,16 @@ func (c *copier) copyTable(ctx context.Context, p route, st copyState) error {
 	}
 	c.staged = false
 	limit := c.cfg.ChunkRows
-	if !c.source.dialect.SeeksKeys(p.source) {
-		limit = 0 // chunks would each sort the table: one piece, that is not resumed in the middle
+	grows := limit == 0
+	switch {
+	case !c.source.dialect.SeeksKeys(p.source):
+		limit, grows = 0, false // chunks would each sort the table: one piece, that is not resumed in the middle
+	case grows:
+		limit = firstChunkRows
 	}
 	for !st.done {
 		next := st
+		start := time.Now()
 		rows, err := c.chunk(ctx, p, &next, limit, st.direct)
 		if err != nil && c.target.dialect.Fault(err) == Unique && st.direct {
 			// A unique value moved from a row of an earlier chunk to one of this.
@@ -389,6 +401,9 @@ func (c *copier) copyTable(ctx context.Context, p route, st copyState) error {
 		st = next
 		if limit > 0 && rows == int64(limit) {
 			report()
+		}
+		if grows && time.Since(start) < shortChunk {
+			limit *= 2
 		}
 	}
 	if !st.direct {

@@ -255,6 +255,7 @@ type Staging struct {
 	DeleteRivals []string // delete the rows of other keys that hold a unique value of a staged existing row
 	Update       string   // updates the table's rows that differ from their staged row
 	Insert       string   // inserts the staged existing rows whose key the table lacks
+	Reinserts    bool     // Update deletes the rows that differ, for Insert to bring back
 	Keep         string   // deletes the staged rows whose number is not in [?, ?)
 }
 

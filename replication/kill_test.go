@@ -31,22 +31,22 @@ func (w *world) makeBank() {
 // overlap, some of them open for a second or two, some rolled back, savepoints,
 // and statements over many rows. Errors are of no interest: a transaction that
 // fails has not happened, or happened whole.
-func (w *world) writers() (stop func() (commits int64)) {
+func (w *world) writers() (commits *atomic.Int64, stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var done sync.WaitGroup
-	var n atomic.Int64
+	commits = new(atomic.Int64)
 	for i := range 8 {
 		rnd := rand.New(rand.NewPCG(rand.Uint64(), uint64(i)))
 		done.Go(func() {
 			for ctx.Err() == nil {
 				if w.transfer(rnd, i) == nil {
-					n.Add(1)
+					commits.Add(1)
 				}
 				time.Sleep(time.Duration(rnd.IntN(20)) * time.Millisecond)
 			}
 		})
 	}
-	return sync.OnceValue(func() int64 { cancel(); done.Wait(); return n.Load() })
+	return commits, func() { cancel(); done.Wait() }
 }
 
 // transfer is one transaction of writer i. Locks are taken in one order, most
@@ -100,11 +100,12 @@ func (w *world) transfer(rnd *rand.Rand, i int) error {
 }
 
 // auditor reads the replica all the time; the sum is never another one.
-func (w *world) auditor() (stop func() (reads int)) {
+func (w *world) auditor() (reads *atomic.Int64, stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan int)
+	done := make(chan struct{})
+	reads = new(atomic.Int64)
 	go func() {
-		reads := 0
+		defer close(done)
 		for ctx.Err() == nil {
 			var sum int64
 			err := w.target.DB.QueryRow("SELECT SUM(money) FROM (SELECT money FROM bank1 UNION ALL SELECT money FROM bank2) q").Scan(&sum)
@@ -112,15 +113,14 @@ func (w *world) auditor() (stop func() (reads int)) {
 				time.Sleep(20 * time.Millisecond)
 				continue
 			}
-			if reads++; sum != riches {
+			if reads.Add(1); sum != riches {
 				w.t.Errorf("the replica has %d in both tables, want %d: it is no snapshot of the master", sum, riches)
-				break
+				return
 			}
 			time.Sleep(2 * time.Millisecond)
 		}
-		done <- reads
 	}()
-	return sync.OnceValue(func() int { cancel(); return <-done })
+	return reads, func() { cancel(); <-done }
 }
 
 func testReplicatorIsKilled(t *testing.T, source, target vendor) {
@@ -128,10 +128,15 @@ func testReplicatorIsKilled(t *testing.T, source, target vendor) {
 	rnd := seeded(t)
 	w.makeBank()
 	_ = w.started(nil, "bank1", "bank2").Close()
-	stop, audit := w.writers(), w.auditor()
+	commits, stop := w.writers()
+	reads, audit := w.auditor()
 	t.Cleanup(func() { stop(); audit() })
 	kills, idle := 0, 0
-	for end := time.Now().Add(soak(4 * time.Second)); time.Now().Before(end); kills++ {
+	enough := func() bool { return kills-idle >= 2 && reads.Load() >= 20 && commits.Load() >= 50 }
+	for began := time.Now(); time.Since(began) < soak(4*time.Second) || !enough(); kills++ {
+		if time.Since(began) > soak(4*time.Second)+time.Minute {
+			t.Fatalf("%d commits, %d kills, %d before the first batch, %d reads: too few to prove anything", commits.Load(), kills, idle, reads.Load())
+		}
 		p := w.child("run", "n1", "bank1", "bank2")
 		select {
 		case _, ok := <-p.lines: // its first batch
@@ -144,15 +149,12 @@ func testReplicatorIsKilled(t *testing.T, source, target vendor) {
 		}
 		p.kill()
 	}
-	commits := stop()
+	stop()
 	r := w.node(nil, "bank1", "bank2")
 	w.step(r)
 	w.equal("bank1", "bank2")
-	reads := audit()
-	t.Logf("%d commits; killed %d times, %d of them before the first batch; %d reads of the replica", commits, kills, idle, reads)
-	if kills < 2 || kills == idle || reads < 20 || commits < 50 {
-		t.Error("that is too few to prove anything")
-	}
+	audit()
+	t.Logf("%d commits; killed %d times, %d of them before the first batch; %d reads of the replica", commits.Load(), kills, idle, reads.Load())
 	for _, d := range w.verify(r) {
 		t.Error(d)
 	}
@@ -176,7 +178,8 @@ func testServersAreKilled(t *testing.T, source, target vendor) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- r.Run(ctx) }()
-	stop, audit := w.writers(), w.auditor()
+	commits, stop := w.writers()
+	reads, audit := w.auditor()
 	t.Cleanup(func() { cancel(); stop(); audit() })
 	kills := int64(0)
 	for end := time.Now().Add(soak(3 * time.Second)); time.Now().Before(end) || kills < 2; kills++ {
@@ -189,7 +192,7 @@ func testServersAreKilled(t *testing.T, source, target vendor) {
 		time.Sleep(time.Duration(rnd.IntN(200)) * time.Millisecond)
 		s.Restart()
 	}
-	commits := stop()
+	stop()
 	applied := r.Stats().Batches
 	w.within(40*time.Second, "Run works again by itself", func() bool {
 		select {
@@ -207,8 +210,8 @@ func testServersAreKilled(t *testing.T, source, target vendor) {
 	}
 	w.step(r)
 	w.equal("bank1", "bank2")
-	reads := audit()
-	t.Logf("%d kills, %d retries, %d batches, %d commits, %d reads", kills, retries.Load(), applied, commits, reads)
+	audit()
+	t.Logf("%d kills, %d retries, %d batches, %d commits, %d reads", kills, retries.Load(), applied, commits.Load(), reads.Load())
 	if retries.Load() == 0 {
 		t.Error("Run never tried again")
 	}

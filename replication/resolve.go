@@ -283,7 +283,12 @@ func (s *side) exec(ctx context.Context, statements ...string) error {
 // change runs a statement with ? for its arguments and returns how many rows
 // it changed.
 func (s *side) change(ctx context.Context, query string, args ...any) (int64, error) {
-	res, err := s.conn.ExecContext(ctx, s.dialect.Bind(query), args...)
+	return s.run(ctx, s.dialect.Bind(query), args...)
+}
+
+// run runs a statement of the dialect's and returns how many rows it changed.
+func (s *side) run(ctx context.Context, query string, args ...any) (int64, error) {
+	res, err := s.conn.ExecContext(ctx, query, args...)
 	if err != nil {
 		return 0, err
 	}

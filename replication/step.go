@@ -311,9 +311,13 @@ func (s *session) mergeOnce(ctx context.Context, parts []*part) (*part, error) {
 		if p.rows == p.gone {
 			continue
 		}
-		if !p.replace && len(p.target.Columns) > len(p.target.Key) {
-			if err := s.target.exec(ctx, p.Update); err != nil {
+		if !p.replace && p.Update != "" && len(p.target.Columns) > len(p.target.Key) {
+			n, err := s.target.run(ctx, p.Update)
+			if err != nil {
 				return p, &ApplyError{Table: p.target.Name.String(), Op: "updating", Err: err}
+			}
+			if n == p.rows-p.gone && !p.Reinserts {
+				continue // all were there: nothing is left to insert
 			}
 		}
 		if err := s.target.exec(ctx, p.Insert); err != nil {

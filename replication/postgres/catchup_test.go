@@ -23,7 +23,7 @@ func BenchmarkCatchUp(b *testing.B) {
 	for _, how := range []string{"limit", "update", "replace"} {
 		b.Run(how, func(b *testing.B) {
 			master, slave := session(b, open(b)), session(b, open(b))
-			const ddl = `CREATE TABLE users (id int PRIMARY KEY, name varchar(60) NOT NULL, email varchar(100) NOT NULL, created timestamptz NOT NULL, active bool NOT NULL, score numeric(10,2))`
+			const ddl = `CREATE TABLE users (id int PRIMARY KEY, name varchar(60) NOT NULL, email varchar(100) NOT NULL UNIQUE, created timestamptz NOT NULL, active bool NOT NULL, score numeric(10,2))`
 			do(b, master, ddl, fmt.Sprintf("INSERT INTO users SELECT i, 'Some Name ' || i, 'user' || i || '@example.com', now(), true, i FROM generate_series(1, %d) i", rows), "VACUUM ANALYZE users")
 			do(b, slave, ddl)
 			src := table(b, master, "t", "users")

@@ -28,7 +28,8 @@ func (dialect) Staging(t replication.TargetTable) replication.Staging {
 				" FROM " + quoteName(t.Name) + " t WITH NO DATA",
 			withoutDomains(stage),
 		},
-		Ready: []string{"ANALYZE " + quoteName(stage)},
+		// What the joins are planned by; the other columns would only take time.
+		Ready: []string{"ANALYZE " + quoteName(stage) + " (" + replication.StageExists + ", " + columnList("", t.KeyColumns()) + ")"},
 	}
 	table, staged := quoteName(t.Name)+" AS t", quoteName(stage)+" AS s"
 	exists := "s." + replication.StageExists + " = 1"
@@ -49,7 +50,7 @@ func (dialect) Staging(t replication.TargetTable) replication.Staging {
 		st.DeleteRivals = append(st.DeleteRivals, "DELETE FROM "+table+" USING "+staged+" WHERE "+exists+
 			" AND "+equal(columns)+" AND NOT ("+key+")")
 	}
-	st.Update = update(t, table, staged, exists+" AND "+key)
+	st.Update, st.Reinserts = update(t, table, staged, exists+" AND "+key)
 	st.Insert = "INSERT INTO " + quoteName(t.Name) + " (" + columnList("", t.Columns) + ") OVERRIDING SYSTEM VALUE SELECT " +
 		columnList("s.", t.Columns) + " FROM " + staged + " WHERE " + exists + " AND NOT EXISTS (SELECT FROM " + table + " WHERE " + key + ")"
 	n := replication.StageNumber
@@ -60,9 +61,8 @@ func (dialect) Staging(t replication.TargetTable) replication.Staging {
 // update writes the rows that differ. A column that is GENERATED ALWAYS AS
 // IDENTITY takes a value from an INSERT only: with such a column outside of the
 // key, the rows that differ are deleted, for Insert to bring back.
-func update(t replication.TargetTable, table, staged, match string) string {
+func update(t replication.TargetTable, table, staged, match string) (statement string, deletes bool) {
 	var set, differ []string
-	identity := false
 	for i, c := range t.Columns {
 		if slices.Contains(t.Key, i) {
 			continue
@@ -70,16 +70,16 @@ func update(t replication.TargetTable, table, staged, match string) string {
 		own, new := exactly(c, "t."+ident(c.Name)), exactly(c, "s."+ident(c.Name))
 		set = append(set, ident(c.Name)+" = s."+ident(c.Name))
 		differ = append(differ, own+" IS DISTINCT FROM "+new)
-		identity = identity || isIdentity(c)
+		deletes = deletes || isIdentity(c)
 	}
 	switch {
 	case len(set) == 0:
-		return ""
-	case identity:
-		return "DELETE FROM " + table + " USING " + staged + " WHERE " + match + " AND (" + strings.Join(differ, " OR ") + ")"
+		return "", false
+	case deletes:
+		return "DELETE FROM " + table + " USING " + staged + " WHERE " + match + " AND (" + strings.Join(differ, " OR ") + ")", true
 	}
 	return "UPDATE " + table + " SET " + strings.Join(set, ", ") + " FROM " + staged +
-		" WHERE " + match + " AND (" + strings.Join(differ, " OR ") + ")"
+		" WHERE " + match + " AND (" + strings.Join(differ, " OR ") + ")", false
 }
 
 // exactly is an expression that differs whenever a column's text does. Many
