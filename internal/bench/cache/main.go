@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/maypok86/otter/v2"
+	"github.com/maypok86/otter/v2/stats"
 
 	"github.com/ashlar-go/ashlar/cache"
 	"github.com/ashlar-go/ashlar/internal/bench/side"
@@ -47,6 +48,8 @@ func hits(keys []uint64, goroutines int) []side.Case {
 	boxed := otter.Must(&otter.Options[uint64, *value]{MaximumSize: capacity})
 	expiring := otter.Must(&otter.Options[uint64, value]{MaximumSize: capacity,
 		ExpiryCalculator: otter.ExpiryWriting[uint64, value](time.Hour)})
+	counting := otter.Must(&otter.Options[uint64, value]{MaximumSize: capacity, StatsRecorder: stats.NewCounter(),
+		ExpiryCalculator: otter.ExpiryWriting[uint64, value](time.Hour)})
 	ours, err := cache.New(cache.Config[uint64, value]{MaxEntries: capacity, TTL: time.Hour,
 		Load: func(_ context.Context, k uint64) (cache.Loaded[value], error) {
 			return cache.Loaded[value]{Value: value{byte(k)}}, nil
@@ -58,6 +61,7 @@ func hits(keys []uint64, goroutines int) []side.Case {
 		plain.Set(k, value{byte(k)})
 		boxed.Set(k, &value{byte(k)})
 		expiring.Set(k, value{byte(k)})
+		counting.Set(k, value{byte(k)})
 		if _, err := ours.Get(ctx, k); err != nil {
 			log.Fatal(err)
 		}
@@ -84,6 +88,7 @@ func hits(keys []uint64, goroutines int) []side.Case {
 		read("otter GetIfPresent, no expiry, pointers", func(k uint64) byte { v, _ := boxed.GetIfPresent(k); return v[0] }),
 		read("otter Get with a loader, no expiry", func(k uint64) byte { v, _ := plain.Get(ctx, k, loader); return v[0] }),
 		read("otter GetIfPresent, TTL", func(k uint64) byte { v, _ := expiring.GetIfPresent(k); return v[0] }),
+		read("otter GetIfPresent, TTL, counters", func(k uint64) byte { v, _ := counting.GetIfPresent(k); return v[0] }),
 		read("cache.LookAside Get: TTL, loader, counters", func(k uint64) byte { v, _ := ours.Get(ctx, k); return v[0] }),
 	}
 }
