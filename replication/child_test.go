@@ -43,6 +43,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	replication.SetIdleAfter(2 * time.Second)
 	_ = mysqldriver.SetLogger(quiet{}) // lost connections are what the tests are about
 	os.Exit(m.Run())
 }

@@ -320,8 +320,8 @@ func (s *session) note(ctx context.Context, states map[string]copyState, token s
 	return nil
 }
 
-// keepAlive tells the master now and then that this node lives, while it
-// copies for long.
+// keepAlive tells the master now and then that this node lives, and uses the
+// session's other connection, while copiers work for long.
 func (s *session) keepAlive(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var done sync.WaitGroup
@@ -334,6 +334,7 @@ func (s *session) keepAlive(ctx context.Context) (stop func()) {
 			}
 			// Only a sign of life: if it fails, the copy finds out by itself.
 			_, _ = s.source.change(ctx, "UPDATE "+s.source.kept(nodeTable)+" SET seen = ? WHERE grp = ? AND node = ?", time.Now().UnixMilli(), s.cfg.Group, s.cfg.Node)
+			_ = s.target.conn.PingContext(ctx)
 		}
 	})
 	return func() { cancel(); done.Wait() }

@@ -41,7 +41,9 @@ type Dialect interface {
 	Begin(ctx context.Context, c *sql.Conn, m Mode) (Tx, error)
 	// TryLock takes an exclusive lock of that name, which lasts as long as the
 	// connection and ends with it, also when the process is killed. It returns
-	// false at once if somebody else has it.
+	// false at once if somebody else has it. The connection is used for nothing
+	// else, and pinged twice a minute: where a server may not notice that a client
+	// has gone without a word, TryLock lets it give up a silent one soon.
 	TryLock(ctx context.Context, c *sql.Conn, name string) (bool, error)
 	// Stream runs a query whose result columns are those that this dialect's
 	// query texts select, and hands each row to fn; the values are in the kinds'

@@ -183,7 +183,10 @@ func (r *Replicator) Close() error {
 // follow returns the session, connecting if there is none.
 func (r *Replicator) follow(ctx context.Context) (*session, error) {
 	if r.session != nil && r.session.prints != nil {
-		return r.session, nil
+		if r.session.alive(ctx) {
+			return r.session, nil
+		}
+		r.held.Store(time.Now().UnixNano())
 	}
 	r.closeSession()
 	s, err := r.cfg.open(ctx)

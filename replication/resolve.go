@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 )
 
 // route is a table as both sides have it: its way from the master to the replica.
@@ -239,6 +240,9 @@ type side struct {
 	role    string // master or replica
 	dialect Dialect
 	conn    *sql.Conn
+
+	lost  atomic.Bool // a lock that the connection was to hold
+	letGo func()      // ends hold; nil if it holds none
 }
 
 // connect takes a connection from the pool and prepares it.
@@ -247,7 +251,7 @@ func (e End) connect(ctx context.Context, role string) (*side, error) {
 	if err != nil {
 		return nil, fmt.Errorf("replication: connecting to the %s: %w", role, err)
 	}
-	s := &side{role, e.Dialect, conn}
+	s := &side{role: role, dialect: e.Dialect, conn: conn}
 	if err := e.Dialect.Prepare(ctx, conn); err != nil {
 		s.discard()
 		return nil, fmt.Errorf("replication: preparing a session of the %s: %w", role, err)
@@ -259,6 +263,9 @@ func (e End) connect(ctx context.Context, role string) (*side, error) {
 func (s *side) discard() {
 	if s == nil || s.conn == nil {
 		return
+	}
+	if s.letGo != nil {
+		s.letGo()
 	}
 	// A connection with pinned settings, locks and staging tables is of no use to
 	// the application: it ends here.

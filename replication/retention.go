@@ -40,6 +40,7 @@ func (r *Replicator) Trim(ctx context.Context) (rows int64, err error) {
 	if ok, err := lock.dialect.TryLock(ctx, lock.conn, "ashlar/trim/"+r.cfg.Group); err != nil || !ok {
 		return -1, at("master", "taking the lock for trimming", err)
 	}
+	lock.hold()
 	tables := sources(pairs)
 	if err := source.dialect.Sequence(ctx, source.conn, r.cfg.Group, tables); err != nil {
 		return 0, at("master", "putting the log into order", err)

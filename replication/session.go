@@ -26,12 +26,13 @@ type session struct {
 	staged  map[string]bool
 	checked time.Time // when the triggers were last looked at
 	acked   time.Time // when the master last heard of us
+	used    time.Time // when the connections were last known to work
 }
 
 // open connects to both sides, takes the node's lock, and finds the tables.
 // With follow it also checks that the replica may go on where it is.
 func (c *Config) open(ctx context.Context) (*session, error) {
-	s := &session{cfg: c, staged: make(map[string]bool)}
+	s := &session{cfg: c, staged: make(map[string]bool), used: time.Now()}
 	if err := s.connect(ctx); err != nil {
 		s.close()
 		return nil, err
@@ -88,6 +89,7 @@ func (s *side) take(ctx context.Context, name string) error {
 		case err != nil:
 			return at(s.role, "taking the lock "+name, err)
 		case ok:
+			s.hold()
 			return nil
 		case time.Since(began) > lockPatience:
 			return &heldError{name}
@@ -98,6 +100,42 @@ func (s *side) take(ctx context.Context, name string) error {
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// idleAfter is how long a connection is left alone. A server is to give up a
+// client that has gone without a word, its locks and its transactions: where it
+// has no other sign of that than silence, a dialect bounds the silence, at no
+// less than twice this.
+var idleAfter = time.Minute
+
+// hold keeps the connection, which does nothing but hold a lock, from falling
+// silent, and finds out when it is lost.
+func (s *side) hold() {
+	ctx, cancel := context.WithCancel(context.Background())
+	s.letGo = cancel
+	conn := s.conn
+	go func() {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(idleAfter / 2):
+			}
+			if conn.PingContext(ctx) != nil && ctx.Err() == nil {
+				s.lost.Store(true)
+				return
+			}
+		}
+	}()
+}
+
+// alive reports whether the connections can be used, as far as is known; those
+// that were idle for long are asked.
+func (s *session) alive(ctx context.Context) bool {
+	idle := time.Since(s.used)
+	s.used = time.Now()
+	return !s.lock.lost.Load() &&
+		(idle < idleAfter || s.source.conn.PingContext(ctx) == nil && s.target.conn.PingContext(ctx) == nil)
 }
 
 func (s *side) identity(ctx context.Context) (string, error) {

@@ -92,6 +92,11 @@ func systemToken(ctx context.Context, c *sql.Conn) (string, error) {
 // connection ends. GET_LOCK lets a session have the same lock twice, so whether
 // anybody has it is asked first. Names are the server's, so the database is in it.
 func (dialect) TryLock(ctx context.Context, c *sql.Conn, name string) (bool, error) {
+	// The connection is used every half a minute; if it is not, its client has
+	// gone, and others need not wait for the lock.
+	if _, err := c.ExecContext(ctx, "SET SESSION wait_timeout=120"); err != nil {
+		return false, fmt.Errorf("mysql: lock %q: %w", name, err)
+	}
 	lock := "CONCAT('ashlar.', LEFT(SHA2(CONCAT(DATABASE(), '/', " + textLiteral(name) + "), 256), 40))"
 	var got sql.NullInt64
 	err := c.QueryRowContext(ctx, "SELECT IF(IS_USED_LOCK("+lock+") IS NULL, GET_LOCK("+lock+", 0), 0)").Scan(&got)

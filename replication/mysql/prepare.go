@@ -23,6 +23,8 @@ import (
 //     application that may store such a key must go on to. Zero dates are refused
 //     where they are read.
 //   - sql_notes: DECIMAL's lost digits are only a note.
+//   - wait_timeout: a client that has gone without a word holds its locks and
+//     snapshots for so long; that of TryLock is shorter.
 //   - net_write_timeout, net_read_timeout: one side waits for the other's database.
 //   - tmp_table_size, max_heap_table_size: an UPDATE of joined tables collects its
 //     rows first, three times as slowly if on disk.
@@ -33,7 +35,7 @@ const settings = "SET NAMES utf8mb4 COLLATE utf8mb4_bin, " +
 	"sql_mode='STRICT_ALL_TABLES,STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,NO_AUTO_VALUE_ON_ZERO', " +
 	"sql_notes=1, autocommit=1, sql_auto_is_null=0, sql_safe_updates=0, sql_big_selects=1, sql_select_limit=DEFAULT, " +
 	"max_error_count=64, group_concat_max_len=1048576, foreign_key_checks=1, unique_checks=1, " +
-	"wait_timeout=28800, net_read_timeout=600, net_write_timeout=600, " +
+	"wait_timeout=600, net_read_timeout=600, net_write_timeout=600, " +
 	"lock_wait_timeout=5, innodb_lock_wait_timeout=20, tmp_table_size=268435456, max_heap_table_size=268435456" +
 	"/*M!100600 , max_statement_time=0 */ /*!80000 , max_execution_time=0, information_schema_stats_expiry=0 */"
 

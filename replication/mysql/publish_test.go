@@ -189,6 +189,10 @@ func TestLocksAreExclusiveAndEndWithTheConnection(t *testing.T) {
 	}
 	try(a, name, true)
 	try(a, name, false) // it is taken
+	var silence int     // after which the lock of a client without a word is free
+	if err := a.QueryRowContext(t.Context(), "SELECT @@wait_timeout").Scan(&silence); err != nil || silence != 120 {
+		t.Errorf("wait_timeout is %d s, %v", silence, err)
+	}
 	try(b, name, false)
 	try(b, name+"x", true)
 	try(conn(t, database(t)), name, true) // another database
