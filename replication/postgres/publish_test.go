@@ -55,7 +55,7 @@ func TestFlipChangesTheViewAlone(t *testing.T) {
 		if round == 2 { // a reader's transaction delays it, not longer than half a second
 			do(t, reader, "BEGIN", "SELECT * FROM "+d.Quote(tables[1].Name))
 			began := time.Now()
-			if err := flip(n); d.Fault(err) != replication.Transient || time.Since(began) > 3*time.Second {
+			if err := flip(n); d.Fault(err) != replication.Transient || time.Since(began) > 8*time.Second {
 				t.Fatalf("a flip under a reader = %v after %v", err, time.Since(began))
 			}
 			do(t, reader, "COMMIT")

@@ -121,11 +121,11 @@ func TestTrimNeverWaitsForTransactions(t *testing.T) {
 	for range 3 {
 		began := time.Now()
 		trim(t, c, src, node.at)
-		if took := time.Since(began); took > 2*time.Second {
+		if took := time.Since(began); took > 10*time.Second {
 			t.Fatalf("Trim took %v", took)
 		}
 		// And nobody waits for it: the log that is written to is free.
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		if _, err := session(t, db).ExecContext(ctx, "UPDATE t SET v = 3 WHERE id = 2"); err != nil {
 			t.Fatal(err)
 		}

@@ -46,7 +46,9 @@ func TestRandomWritersAreFollowed(t *testing.T) {
 			for n := range 2 {
 				rc := conn(t, db)
 				m := copyOf(t, rc, tables...)
+				mu.Lock()
 				positions[n] = m.at
+				mu.Unlock()
 				readers.Go(func() {
 					for polls := 0; ; polls++ {
 						last := time.Now().After(deadline.Add(100 * time.Millisecond))
@@ -192,7 +194,7 @@ func TestTrimDoesNotWaitForAWriter(t *testing.T) {
 	exec(t, w, `BEGIN IMMEDIATE`)
 	began := time.Now()
 	rows, err := dialect.Trim(t.Context(), c, group, tables, nil)
-	if took := time.Since(began); rows != 1 || err != nil || took > 2*time.Second {
+	if took := time.Since(began); rows != 1 || err != nil || took > 8*time.Second {
 		t.Errorf("Trim = %d, %v after %v", rows, err, took)
 	}
 	exec(t, w, `ROLLBACK`)
