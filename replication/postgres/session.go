@@ -14,7 +14,7 @@ import (
 )
 
 // settings are pinned in every session. Those that a version does not know are
-// left out. synchronous_commit stays the user's.
+// left out. search_path and synchronous_commit stay the user's.
 var settings = [...][2]string{
 	// The spelling of values.
 	{"client_encoding", "UTF8"},
@@ -54,10 +54,6 @@ var prepareQuery = func() string {
 	b.WriteString("SELECT current_setting('server_version_num')::int, current_setting('server_encoding'),")
 	// Keys are sorted and hashed by the ten thousand.
 	b.WriteString(" set_config('work_mem', greatest(pg_size_bytes(current_setting('work_mem')), 32 << 20) / 1024 || 'kB', false),")
-	// search_path stays the user's, less our own schema: a role of its name has
-	// that in front, and tables that are named without a schema would go there.
-	b.WriteString(" set_config('search_path', coalesce((SELECT string_agg(quote_ident(s), ', ' ORDER BY n)" +
-		" FROM unnest(current_schemas(false)) WITH ORDINALITY u(s, n) WHERE s <> " + literal(schema) + "), ''), false),")
 	b.WriteString(" (SELECT count(set_config(name, value, false)) FROM (VALUES ")
 	for i, s := range settings {
 		if i > 0 {
@@ -73,10 +69,10 @@ func (dialect) Prepare(ctx context.Context, c *sql.Conn) error {
 	var version int
 	var encoding string
 	err := raw(c, func(pc *pgx.Conn) error {
-		var memory, path string
+		var memory string
 		var n int
 		// pgx refuses the simple protocol until the settings are pinned.
-		return pc.QueryRow(ctx, prepareQuery, pgx.QueryExecModeExec).Scan(&version, &encoding, &memory, &path, &n)
+		return pc.QueryRow(ctx, prepareQuery, pgx.QueryExecModeExec).Scan(&version, &encoding, &memory, &n)
 	})
 	switch {
 	case errors.Is(err, errNotPgx):

@@ -83,23 +83,6 @@ func TestPreparePinsWhatValuesDependOn(t *testing.T) {
 	}
 }
 
-func TestTablesOfARoleNamedAshlarStayOutOfOurSchema(t *testing.T) {
-	db := open(t)
-	c, err := db.Conn(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	do(t, c, "SET search_path = ashlar, public") // as "$user" of such a role has it
-	if err := d.Prepare(t.Context(), c); err != nil {
-		t.Fatal(err)
-	}
-	do(t, c, "CREATE SCHEMA ashlar", "CREATE TABLE unqualified (id int)")
-	if got := one[string](t, c, "SELECT relnamespace::regnamespace::text FROM pg_class WHERE relname = 'unqualified'"); got != "public" {
-		t.Errorf("the table is in schema %s, want public", got)
-	}
-}
-
 func TestIdentityTellsSystemsApart(t *testing.T) {
 	a, b := session(t, open(t)), session(t, open(t))
 	ids := make(map[string]bool)
