@@ -53,23 +53,23 @@ func show(db *sql.DB, query string) {
 	}
 }
 
-func folder() (path string, remove func()) {
-	path, err := os.MkdirTemp("", "replication")
+// files are a master, with what statements make there, and an empty replica.
+func files(ddl ...string) (master, replica replication.End, remove func()) {
+	dir, err := os.MkdirTemp("", "replication")
 	if err != nil {
 		log.Fatal(err)
 	}
-	return path, func() { _ = os.RemoveAll(path) }
+	master, replica = embedded(dir, "master", ddl...), embedded(dir, "replica")
+	return master, replica, func() {
+		_ = errors.Join(master.DB.Close(), replica.DB.Close(), os.RemoveAll(dir))
+	}
 }
 
 // A replica that is copied once and then follows. A service calls Run, which
 // does both and goes on until its context ends; Step is one round of it.
 func Example() {
-	dir, remove := folder()
+	master, replica, remove := files("CREATE TABLE articles (id INTEGER PRIMARY KEY, title TEXT)", "INSERT INTO articles VALUES (1, 'First'), (2, 'Second')")
 	defer remove()
-	master := embedded(dir, "master", "CREATE TABLE articles (id INTEGER PRIMARY KEY, title TEXT)", "INSERT INTO articles VALUES (1, 'First'), (2, 'Second')")
-	replica := embedded(dir, "replica")
-	defer master.DB.Close()
-	defer replica.DB.Close()
 
 	ctx := context.Background()
 	r, err := replication.New(replication.Config{
@@ -103,12 +103,8 @@ func Example() {
 // Run ends with its context, and with an error only when it cannot help itself:
 // a server that is down is tried again for ever.
 func ExampleReplicator_Run() {
-	dir, remove := folder()
+	master, replica, remove := files("CREATE TABLE articles (id INTEGER PRIMARY KEY, title TEXT)", "INSERT INTO articles VALUES (1, 'First')")
 	defer remove()
-	master := embedded(dir, "master", "CREATE TABLE articles (id INTEGER PRIMARY KEY, title TEXT)", "INSERT INTO articles VALUES (1, 'First')")
-	replica := embedded(dir, "replica")
-	defer master.DB.Close()
-	defer replica.DB.Close()
 
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
@@ -139,13 +135,9 @@ func ExampleReplicator_Run() {
 // A filter in the master's SQL, a function over the rows on their way, and
 // other names on the replica.
 func ExampleTable() {
-	dir, remove := folder()
-	defer remove()
-	master := embedded(dir, "master", "CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT, password TEXT, active INTEGER NOT NULL)",
+	master, replica, remove := files("CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT, password TEXT, active INTEGER NOT NULL)",
 		"INSERT INTO users VALUES (1, 'Ada@Example.COM', 'secret', 1), (2, 'bob@example.com', 'secret', 0)")
-	replica := embedded(dir, "replica")
-	defer master.DB.Close()
-	defer replica.DB.Close()
+	defer remove()
 
 	ctx := context.Background()
 	r, err := replication.New(replication.Config{
@@ -177,12 +169,8 @@ func ExampleTable() {
 
 // Verify finds what somebody did to the replica, and Repair undoes it.
 func ExampleReplicator_Verify() {
-	dir, remove := folder()
+	master, replica, remove := files("CREATE TABLE articles (id INTEGER PRIMARY KEY, title TEXT)", "INSERT INTO articles VALUES (1, 'First'), (2, 'Second')")
 	defer remove()
-	master := embedded(dir, "master", "CREATE TABLE articles (id INTEGER PRIMARY KEY, title TEXT)", "INSERT INTO articles VALUES (1, 'First'), (2, 'Second')")
-	replica := embedded(dir, "replica")
-	defer master.DB.Close()
-	defer replica.DB.Close()
 
 	ctx := context.Background()
 	r, err := replication.New(replication.Config{Node: "web07", Source: master, Target: replica, Tables: []replication.Table{{Source: "articles"}}})
@@ -216,12 +204,8 @@ func ExampleReplicator_Verify() {
 
 // What monitoring asks: is the replica following, and what waits for it?
 func ExampleReplicator_Status() {
-	dir, remove := folder()
+	master, replica, remove := files("CREATE TABLE articles (id INTEGER PRIMARY KEY, title TEXT)")
 	defer remove()
-	master := embedded(dir, "master", "CREATE TABLE articles (id INTEGER PRIMARY KEY, title TEXT)")
-	replica := embedded(dir, "replica")
-	defer master.DB.Close()
-	defer replica.DB.Close()
 
 	ctx := context.Background()
 	r, err := replication.New(replication.Config{Node: "web07", Source: master, Target: replica, Tables: []replication.Table{{Source: "articles"}}})
@@ -244,12 +228,8 @@ func ExampleReplicator_Status() {
 
 // A table that would lose data is refused before anything is done.
 func ExampleReplicator_Plan() {
-	dir, remove := folder()
+	master, replica, remove := files("CREATE TABLE readings (sensor TEXT, value REAL)")
 	defer remove()
-	master := embedded(dir, "master", "CREATE TABLE readings (sensor TEXT, value REAL)")
-	replica := embedded(dir, "replica")
-	defer master.DB.Close()
-	defer replica.DB.Close()
 
 	r, err := replication.New(replication.Config{Node: "web07", Source: master, Target: replica, Tables: []replication.Table{{Source: "readings"}}})
 	if err != nil {
@@ -265,12 +245,8 @@ func ExampleReplicator_Plan() {
 // A table without a key, read whole and flipped: readers see one generation or
 // the next, and a source that has not changed costs them nothing.
 func ExampleFlipper() {
-	dir, remove := folder()
+	master, replica, remove := files("CREATE TABLE prices (id INTEGER, price TEXT)", "INSERT INTO prices VALUES (1, '9.90'), (2, '19.90')")
 	defer remove()
-	master := embedded(dir, "master", "CREATE TABLE prices (id INTEGER, price TEXT)", "INSERT INTO prices VALUES (1, '9.90'), (2, '19.90')")
-	replica := embedded(dir, "replica")
-	defer master.DB.Close()
-	defer replica.DB.Close()
 
 	f, err := replication.NewFlipper(replication.FlipConfig{
 		Source: master, Target: replica,

@@ -77,21 +77,6 @@ func testTablesCopiedSideBySide(t *testing.T, source, target vendor) {
 	t.Logf("%d families moved, %d looks at the replica", moves.Load(), looks.Load())
 }
 
-// inTx is tx for other goroutines than the test's.
-func inTx(end replication.End, statements ...string) error {
-	tx, err := end.DB.Begin()
-	if err != nil {
-		return err
-	}
-	defer func() { _ = tx.Rollback() }()
-	for _, q := range statements {
-		if _, err := tx.Exec(q); err != nil {
-			return err
-		}
-	}
-	return tx.Commit()
-}
-
 func TestTablesCopiedSideBySideShowNoOrphans(t *testing.T) {
 	t.Parallel()
 	both(t, testTablesCopiedSideBySide)

@@ -91,13 +91,22 @@ func (w *world) exec(end replication.End, query string, args ...any) int64 {
 // tx runs statements in one transaction of the master.
 func (w *world) tx(statements ...string) {
 	w.t.Helper()
-	tx := w.begin(w.source)
+	w.must(inTx(w.source, statements...))
+}
+
+// inTx is tx for other goroutines than the test's.
+func inTx(end replication.End, statements ...string) error {
+	tx, err := end.DB.Begin()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }()
 	for _, q := range statements {
-		w.in(tx, q)
+		if _, err := tx.Exec(q); err != nil {
+			return fmt.Errorf("%.200s: %w", q, err)
+		}
 	}
-	if err := tx.Commit(); err != nil {
-		w.t.Fatal(err)
-	}
+	return tx.Commit()
 }
 
 func (w *world) begin(end replication.End) *sql.Tx {
