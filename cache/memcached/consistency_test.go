@@ -10,8 +10,8 @@ import (
 	"github.com/ashlar-go/ashlar/cache/memcached"
 )
 
-// quick finds out soon that a server is stopped.
-var quick = memcached.Config{Timeout: 100 * time.Millisecond}
+// quick finds out soon that a server is stopped, and not that the machine is busy.
+var quick = memcached.Config{Timeout: 300 * time.Millisecond}
 
 func TestNoReaderSeesAnOldState(t *testing.T) {
 	_, addrs := start(t, 2)
