@@ -92,8 +92,8 @@ type Capture interface {
 	// as they are in the snapshot of position to, each once: a column of kind Int
 	// that is 1 if the row exists and 0 if it is gone, then t.Columns, of which
 	// only the key is set when it is gone. A row that does not satisfy t.Where is
-	// gone.
-	Changes(group string, t SourceTable, from, to string) string
+	// gone. change is what Changed has said of the table, and SomeKeys is always right.
+	Changes(group string, t SourceTable, from, to string, change Change) string
 	// Covers reports whether everything that is visible at position b is visible
 	// at position a. It may say no where that is not certain.
 	Covers(a, b string) bool
@@ -178,8 +178,9 @@ type Change uint8
 // The changes.
 const (
 	Nothing  Change = iota
-	SomeKeys        // the log has keys
+	SomeKeys        // the log has keys, however many
 	AllRows         // the table was truncated: read it whole
+	FewKeys         // the log has keys, 1000 at most
 )
 
 // Name is the true name of a table in its database's catalogue.

@@ -141,7 +141,7 @@ func (s *session) countBacklog(ctx context.Context, st *Status) error {
 		n := int64(0)
 		keys := keysOnly(s.tables[i])
 		keys.ID = s.tables[i].ID
-		query, columns := s.source.dialect.Changes(s.cfg.Group, keys, from, now), append([]Column{existsColumn}, keys.Columns...)
+		query, columns := s.source.dialect.Changes(s.cfg.Group, keys, from, now, c), append([]Column{existsColumn}, keys.Columns...)
 		switch c {
 		case Nothing:
 			query = ""

@@ -130,6 +130,7 @@ type batch struct {
 type part struct {
 	route
 	Staging
+	change     Change
 	all        bool // every row of the table is staged
 	rows, gone int64
 	replace    bool // delete and insert, because unique values moved between rows
@@ -142,7 +143,7 @@ func (s *session) apply(ctx context.Context, b *batch) error {
 		if c == Nothing {
 			continue
 		}
-		p := &part{route: s.pairs[i], Staging: d.Staging(s.pairs[i].target), all: c == AllRows}
+		p := &part{route: s.pairs[i], Staging: d.Staging(s.pairs[i].target), change: c, all: c == AllRows}
 		if err := s.stage(ctx, p.Staging, p.source.ID); err != nil {
 			return err
 		}
@@ -161,7 +162,7 @@ func (s *session) apply(ctx context.Context, b *batch) error {
 		return err
 	}
 	for _, p := range parts {
-		if err := s.load(ctx, p, s.pos.At, b.to.At); err != nil {
+		if err := s.load(ctx, p, b); err != nil {
 			return err
 		}
 		b.rows += p.rows
@@ -193,12 +194,12 @@ func (s *session) stage(ctx context.Context, st Staging, id string) error {
 }
 
 // load stages the part's rows from the master's snapshot.
-func (s *session) load(ctx context.Context, p *part, from, to string) error {
+func (s *session) load(ctx context.Context, p *part, b *batch) error {
 	x := &transfer{table: p.route, staged: true, changes: !p.all}
 	if p.all {
 		x.query = s.source.dialect.Select(p.source, nil, 0)
 	} else {
-		x.query = s.source.dialect.Changes(s.cfg.Group, p.source, from, to)
+		x.query = s.source.dialect.Changes(s.cfg.Group, p.source, s.pos.At, b.to.At, p.change)
 	}
 	const point = "ashlar_load"
 	if err := s.target.exec(ctx, "SAVEPOINT "+point); err != nil {

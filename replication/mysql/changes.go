@@ -122,7 +122,7 @@ func (dialect) Changed(ctx context.Context, c *sql.Conn, group string, tables []
 // yet, and looks each up in the table: first by the column's own collation, so
 // that its index serves, then by the bytes. Neither part makes a temporary table
 // of what may be many rows.
-func (dialect) Changes(group string, t replication.SourceTable, from, to string) string {
+func (dialect) Changes(group string, t replication.SourceTable, from, to string, _ replication.Change) string {
 	f, err := parsePosition(from)
 	if err != nil {
 		f.batch = -1 // Changed has refused it

@@ -287,9 +287,9 @@ func (r *replica) poll(ctx context.Context, c *sql.Conn, check bool) error {
 			next[i] = make(map[string]string, len(r.rows[i]))
 			maps.Copy(next[i], r.rows[i])
 			columns := append([]replication.Column{{Name: "exists", Kind: replication.Int}}, s.Columns...)
-			rows, err := stream(ctx, c, d.Changes(group, s, r.at, to), columns)
+			rows, err := stream(ctx, c, d.Changes(group, s, r.at, to, changes[i]), columns)
 			if err != nil {
-				return fmt.Errorf("%s: %w", d.Changes(group, s, r.at, to), err)
+				return fmt.Errorf("%s: %w", d.Changes(group, s, r.at, to, changes[i]), err)
 			}
 			seen := map[string]bool{}
 			for _, row := range rows {

@@ -93,7 +93,7 @@ func changedQuery(group string, tables []replication.SourceTable, from string) s
 
 // Changes joins the keys of later batches, and those not sequenced yet, with the
 // table. The key comes from the log, so that it is there when the row is gone.
-func (dialect) Changes(group string, t replication.SourceTable, from, to string) string {
+func (dialect) Changes(group string, t replication.SourceTable, from, to string, _ replication.Change) string {
 	columns := resolve(t.Columns, t.Key)
 	names := strings.Join(keyNames(len(t.Key), ""), ", ")
 

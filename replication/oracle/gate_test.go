@@ -220,7 +220,7 @@ func broken(t *testing.T) []statement {
 		}
 	}
 	st := dialect.Staging(s.target())
-	changes := dialect.Changes("g", s.source, "1", "2")
+	changes := dialect.Changes("g", s.source, "1", "2", SomeKeys)
 	chunk := dialect.Select(s.source, s.after, 10)
 	var out []statement
 	for _, f := range []struct{ name, sql, from, to string }{

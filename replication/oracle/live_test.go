@@ -100,7 +100,7 @@ func poll(t *testing.T, c *sql.Conn, source SourceTable, from string) (at string
 		t.Fatal(err)
 	}
 	columns := append([]Column{{Kind: Int}}, source.Columns...)
-	err = dialect.Stream(t.Context(), c, dialect.Changes("live", source, from, at), columns, func(row [][]byte) error {
+	err = dialect.Stream(t.Context(), c, dialect.Changes("live", source, from, at, changes[0]), columns, func(row [][]byte) error {
 		text := ""
 		if string(row[0]) == "0" {
 			text = "-"

@@ -167,7 +167,7 @@ func (s sample) statements() []statement {
 	add("due", oracle.DueQuery(group, tables))
 	add("sequence", oracle.SequenceStatements(group, s.source)...)
 	add("changed", oracle.ChangedQuery(group, tables, "17"))
-	add("changes", dialect.Changes(group, s.source, "17", "18"))
+	add("changes", dialect.Changes(group, s.source, "17", "18", SomeKeys))
 	add("fingerprint", oracle.FingerprintQuery(group, s.source))
 	add("select", dialect.Select(s.source, nil, 0))
 	add("select a chunk", dialect.Select(s.source, s.after, 1000))

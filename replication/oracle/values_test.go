@@ -293,7 +293,7 @@ func TestSeeksKeysOnlyWhereAnIndexSortsAlike(t *testing.T) {
 // TestBrokenPositionIsNeverAQuery: it makes the server fail, instead of
 // selecting nothing or more.
 func TestBrokenPositionIsNeverAQuery(t *testing.T) {
-	q := dialect.Changes("g", samples[0].source, "1 OR 1 = 1", "2")
+	q := dialect.Changes("g", samples[0].source, "1 OR 1 = 1", "2", SomeKeys)
 	if !strings.Contains(q, "BATCH > TO_NUMBER('not a position: 1 OR 1 = 1')") {
 		t.Error(q)
 	}

@@ -62,9 +62,9 @@ func BenchmarkCatchUp(b *testing.B) {
 					n := 0
 					if how == "limit" {
 						at = to
-						return bytesThrough(b.Context(), master, d.Changes(group, src, at0, to), slave, d.Quote(st.Table))
+						return bytesThrough(b.Context(), master, d.Changes(group, src, at0, to, replication.SomeKeys), slave, d.Quote(st.Table))
 					}
-					loaded, err := pipe(b.Context(), master, d.Changes(group, src, at, to), append([]replication.Column{exists}, src.Columns...),
+					loaded, err := pipe(b.Context(), master, d.Changes(group, src, at, to, replication.SomeKeys), append([]replication.Column{exists}, src.Columns...),
 						slave, st.Table, append([]replication.Column{number, exists}, src.Columns...), func() []byte { n++; return fmt.Append(nil, n) })
 					if err == nil && loaded != int64(rows) {
 						err = fmt.Errorf("%d rows loaded", loaded)

@@ -183,7 +183,7 @@ func TestAPositionFromTheFutureIsForeign(t *testing.T) {
 		if _, err := dialect.Changed(t.Context(), c, group, []replication.SourceTable{st}, bad, "9"); err == nil || errors.Is(err, replication.ErrForeignPosition) {
 			t.Errorf("position %q: %v", bad, err)
 		}
-		if _, err := c.ExecContext(t.Context(), dialect.Changes(group, st, bad, "9")); err == nil {
+		if _, err := c.ExecContext(t.Context(), dialect.Changes(group, st, bad, "9", replication.SomeKeys)); err == nil {
 			t.Errorf("Changes took %q for a position", bad)
 		}
 		if dialect.Covers("9", bad) || dialect.Covers(bad, "0") {

@@ -213,7 +213,7 @@ func (m *mirror) apply(ctx context.Context, c *sql.Conn, i int, now string) erro
 	t := m.tables[i]
 	columns := append([]replication.Column{{Name: "exists", Kind: replication.Int}}, t.Columns...)
 	seen := make(map[string]bool)
-	return dialect.Stream(ctx, c, dialect.Changes(group, t, m.at, now), columns, func(row [][]byte) error {
+	return dialect.Stream(ctx, c, dialect.Changes(group, t, m.at, now, replication.SomeKeys), columns, func(row [][]byte) error {
 		key := keyOf(t, row[1:])
 		if seen[key] {
 			return fmt.Errorf("key %s twice", key)

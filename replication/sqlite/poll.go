@@ -118,7 +118,7 @@ func span(from, to string) string {
 // Changes joins the log with the table. The application's condition belongs to
 // the join: a row that does not satisfy it is gone. The table has no alias,
 // since the condition may use its name.
-func (dialect) Changes(group string, t replication.SourceTable, from, to string) string {
+func (dialect) Changes(group string, t replication.SourceTable, from, to string, _ replication.Change) string {
 	c := capture{t, group}
 	var b strings.Builder
 	name, keys := quote(t.Name.Table), t.KeyColumns()

@@ -190,7 +190,7 @@ func TestStatementsFindRowsByIndex(t *testing.T) {
 	st := source(t, c, "t", "t")
 	install(t, c, st)
 	key := row("1", "x")
-	queries := append([]string{s.DeleteGone, s.DeleteStaged, s.Update, s.Insert, dialect.Changes(group, st, "1", "2"), dialect.Select(st, key, 10),
+	queries := append([]string{s.DeleteGone, s.DeleteStaged, s.Update, s.Insert, dialect.Changes(group, st, "1", "2", replication.SomeKeys), dialect.Select(st, key, 10),
 		dialect.Lookup(st, [][][]byte{key, row("2", "y")}), `DELETE FROM ashlar_log_t WHERE ashlar_k1 IS +1 AND ashlar_k2 IS +'x'`}, s.DeleteRivals...)
 	_ = tt
 	for _, q := range queries {

@@ -113,7 +113,7 @@ func TestEveryValueArrivesAsItLeft(t *testing.T) {
 					}
 				}
 				check("Select", dialect.Select(st, nil, 0), st.Columns, 0)
-				check("Changes", dialect.Changes(group, st, "0", "100000"), append([]replication.Column{{Kind: replication.Int}}, st.Columns...), 1)
+				check("Changes", dialect.Changes(group, st, "0", "100000", replication.SomeKeys), append([]replication.Column{{Kind: replication.Int}}, st.Columns...), 1)
 				var keys [][][]byte
 				for _, r := range rows {
 					keys = append(keys, [][]byte{r[st.Key[0]]})
@@ -276,7 +276,7 @@ func TestKeysHaveOneSpelling(t *testing.T) {
 		st := source(t, c, "t", "t")
 		install(t, c, st)
 		exec(t, db, "UPDATE t SET k = k")
-		for _, q := range []string{dialect.Select(st, nil, 0), dialect.Changes(group, st, "0", "99")} {
+		for _, q := range []string{dialect.Select(st, nil, 0), dialect.Changes(group, st, "0", "99", replication.SomeKeys)} {
 			columns := st.Columns
 			if strings.Contains(q, "ashlar_log") {
 				columns = append([]replication.Column{{Kind: replication.Int}}, columns...)
