@@ -3,6 +3,7 @@ package replication
 import (
 	"context"
 	"database/sql"
+	"math"
 )
 
 // Dialect is how one vendor's database is spoken to: text and small steps, no
@@ -172,15 +173,15 @@ const (
 	Denied          // wrong password, no privilege
 )
 
-// Change is what happened to a table between two positions.
-type Change uint8
+// Change is what happened to a table between two positions. If it is positive,
+// the log has keys, and at most as many.
+type Change int64
 
 // The changes.
 const (
-	Nothing  Change = iota
-	SomeKeys        // the log has keys, however many
-	AllRows         // the table was truncated: read it whole
-	FewKeys         // the log has keys, 1000 at most
+	Nothing  Change = 0
+	AllRows  Change = -1            // the table was truncated: read it whole
+	SomeKeys Change = math.MaxInt64 // the log has keys, and nobody has counted them
 )
 
 // Name is the true name of a table in its database's catalogue.

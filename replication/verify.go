@@ -264,12 +264,12 @@ func (v *verifier) masterRows(ctx context.Context, p route, keys, copied [][][]b
 		return nil, nil, at("master", "looking for changes", err)
 	}
 	moving = make(map[string]bool)
-	switch changes[0] {
-	case AllRows:
+	switch c := changes[0]; {
+	case c == AllRows:
 		for _, k := range copied {
 			moving[formatKey(k)] = true
 		}
-	case FewKeys, SomeKeys:
+	case c > 0:
 		interesting := make(map[string]bool, len(copied))
 		for _, k := range copied {
 			interesting[formatKey(k)] = true
@@ -277,7 +277,7 @@ func (v *verifier) masterRows(ctx context.Context, p route, keys, copied [][][]b
 		logged := keysOnly(p.source)
 		logged.ID = p.source.ID
 		there := keyPassage(p)
-		err := s.dialect.Stream(ctx, s.conn, s.dialect.Changes(v.cfg.Group, logged, from, now, changes[0]), append([]Column{existsColumn}, logged.Columns...), func(row [][]byte) error {
+		err := s.dialect.Stream(ctx, s.conn, s.dialect.Changes(v.cfg.Group, logged, from, now, c), append([]Column{existsColumn}, logged.Columns...), func(row [][]byte) error {
 			key, err := there(row[1:])
 			if err != nil {
 				return err

@@ -62,10 +62,10 @@ func (dialect) Changed(ctx context.Context, c *sql.Conn, group string, tables []
 		if err := rows.Scan(&table, &change); err != nil {
 			return nil, fmt.Errorf("oracle: what changed in group %s: %w", group, err)
 		}
-		if table < 0 || table >= len(tables) || change < int(replication.Nothing) || change > int(replication.AllRows) {
+		if table < 0 || table >= len(tables) || change < 0 || change >= len(answers) {
 			return nil, fmt.Errorf("oracle: what changed in group %s: unexpected answer %d, %d", group, table, change)
 		}
-		changes[table] = replication.Change(change)
+		changes[table] = answers[change]
 		seen++
 	}
 	if err := rows.Err(); err != nil {
@@ -77,16 +77,19 @@ func (dialect) Changed(ctx context.Context, c *sql.Conn, group string, tables []
 	return changes, nil
 }
 
+// answers are what the numbers mean that changedQuery selects.
+var answers = [...]replication.Change{replication.Nothing, replication.SomeKeys, replication.AllRows}
+
 func changedQuery(group string, tables []replication.SourceTable, from string) string {
 	selects := make([]string, len(tables))
 	for i, t := range tables {
 		selects[i] = fmt.Sprintf("SELECT '%d' T, CASE\n"+
-			"  WHEN p.BATCH > %s OR p.SIG IS NULL OR p.SIG <> %s THEN '%d'\n"+
-			"  WHEN EXISTS (SELECT 1 FROM %s WHERE BATCH > %s) OR EXISTS (SELECT 1 FROM %s) THEN '%d'\n"+
-			"  ELSE '%d' END X\nFROM %s p WHERE p.ID = '%s'",
-			i, batchText(from), segments(t.Name), replication.AllRows,
-			quote(keysTable(t.ID)), batchText(from), quote(logTable(t.ID)), replication.SomeKeys,
-			replication.Nothing, quote(positionTable(group)), t.ID)
+			"  WHEN p.BATCH > %s OR p.SIG IS NULL OR p.SIG <> %s THEN '2'\n"+
+			"  WHEN EXISTS (SELECT 1 FROM %s WHERE BATCH > %s) OR EXISTS (SELECT 1 FROM %s) THEN '1'\n"+
+			"  ELSE '0' END X\nFROM %s p WHERE p.ID = '%s'",
+			i, batchText(from), segments(t.Name),
+			quote(keysTable(t.ID)), batchText(from), quote(logTable(t.ID)),
+			quote(positionTable(group)), t.ID)
 	}
 	return strings.Join(selects, "\nUNION ALL\n")
 }

@@ -78,10 +78,8 @@ func (dialect) Changed(ctx context.Context, c *sql.Conn, group string, tables []
 			switch {
 			case all > keys:
 				changes[i] = replication.AllRows
-			case all > manyKeys:
-				changes[i] = replication.SomeKeys
-			case all > 0:
-				changes[i] = replication.FewKeys
+			default:
+				changes[i] = replication.Change(all)
 			}
 		}
 		return rows.Err()
@@ -133,7 +131,7 @@ func hold(ctx context.Context, c *sql.Conn, tables []replication.SourceTable, ch
 }
 
 // manyKeys is from where on it is worth looking at whether keys are to be joined
-// with their table or looked up in it. It is FewKeys' bound.
+// with their table or looked up in it.
 const manyKeys = 1000
 
 // Changes reads the keys first and counts them, because the planner cannot know
@@ -181,7 +179,7 @@ func (dialect) Changes(group string, s replication.SourceTable, from, to string,
 		t.distinct(), t.keys(""), t.log(0), unseen(after), t.log(1))
 	oneByOne := fmt.Sprintf(`SELECT %s FROM k LEFT JOIN LATERAL (SELECT * FROM (%s) t WHERE %s OFFSET 0) t ON true`,
 		columns.String(), selection, t.joins(userName))
-	if change == replication.FewKeys {
+	if change <= manyKeys {
 		return "WITH k AS MATERIALIZED (" + keys + ")\n" + oneByOne
 	}
 	return fmt.Sprintf(`WITH k AS MATERIALIZED (

@@ -250,12 +250,12 @@ func brief(a, b map[string]string) (only []string) {
 
 func (r *replica) apply(ctx context.Context, i int, change replication.Change, to string) error {
 	t := r.tables[i]
-	switch change {
-	case replication.AllRows:
+	switch {
+	case change == replication.AllRows:
 		rows, err := r.all(ctx, i)
 		r.rows[i] = rows
 		return err
-	case replication.FewKeys, replication.SomeKeys:
+	case change > 0:
 		if r.polls++; r.polls%2 == 0 {
 			change = replication.SomeKeys // is always right
 		}
