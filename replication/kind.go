@@ -17,6 +17,7 @@ const (
 	// Bool is t or f.
 	Bool
 	// Int is an integer of at most 64 bits with sign, in decimal digits.
+	// Column.Size is its bits where the database says them, else 0.
 	Int
 	// Decimal is an exact number: [-]digits[.digits], of any length, or NaN,
 	// Infinity, -Infinity. Zeros at its end mean nothing.
@@ -61,7 +62,7 @@ type Column struct {
 	Name      string
 	Kind      Kind
 	Native    string // the vendor's name of the type, as in its DDL: numeric(10,2)
-	Size      int    // see Text, Bytes and Float
+	Size      int    // see Int, Text, Bytes and Float
 	Precision int    // Decimal: digits in all; 0: no limit
 	Scale     int    // Decimal, Timestamp, Instant, Time: digits after the point
 	Fixed     bool   // Text: blanks at the end mean nothing
