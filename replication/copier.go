@@ -110,14 +110,11 @@ func (c *copier) chunk(ctx context.Context, p route, st *copyState, limit int, d
 		return 0, at("master", "beginning a snapshot", err)
 	}
 	defer undo(ctx, snapshot)
-	tx, err := d.Begin(ctx, c.target.conn, Write)
+	tx, _, err := c.target.beginApply(ctx)
 	if err != nil {
-		return 0, at("replica", "beginning a transaction", err)
+		return 0, err
 	}
 	defer undo(ctx, tx)
-	if _, err := d.Relax(ctx, c.target.conn); err != nil {
-		return 0, at("replica", "relaxing constraints", err)
-	}
 	into := p.target.Name
 	if !direct {
 		into = staging.Table

@@ -173,16 +173,12 @@ func (s *session) start(ctx context.Context, token string) (string, error) {
 
 // now reads the position of a snapshot of its own.
 func (s *side) now(ctx context.Context, group string) (string, error) {
-	tx, err := s.dialect.Begin(ctx, s.conn, ReadSnapshot)
+	l, err := s.look(ctx, group, nil, "")
 	if err != nil {
-		return "", at(s.role, "beginning a snapshot", err)
+		return "", err
 	}
-	defer undo(ctx, tx)
-	now, err := s.dialect.Now(ctx, s.conn, group)
-	if err != nil {
-		return "", at(s.role, "reading the position", err)
-	}
-	return now, at(s.role, "ending a snapshot", tx.Commit())
+	defer undo(ctx, l.tx)
+	return l.at, at(s.role, "ending a snapshot", l.tx.Commit())
 }
 
 // note writes the beginning of a copy on the replica, in one transaction.

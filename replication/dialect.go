@@ -112,6 +112,18 @@ type Waker interface {
 	Wait(ctx context.Context, c *sql.Conn, group string) error
 }
 
+// Pipeliner is a Dialect that can do in one message what takes others several:
+// a step is as long as the messages that it waits for.
+type Pipeliner interface {
+	// Look is Begin in mode ReadSnapshot, Now, and Changed up to there. Without a
+	// position from, it does not look for changes.
+	Look(ctx context.Context, c *sql.Conn, group string, tables []SourceTable, from string) (tx Tx, at string, changes []Change, err error)
+	// BeginApply is Begin in mode Write, and Relax.
+	BeginApply(ctx context.Context, c *sql.Conn) (tx Tx, ordered bool, err error)
+	// Pipeline runs statements one after the other, until one fails.
+	Pipeline(ctx context.Context, c *sql.Conn, statements []string) error
+}
+
 // Replica is a Dialect's part on the replica.
 type Replica interface {
 	// Select returns the query for t.Columns of all rows of a table that satisfy

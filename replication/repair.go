@@ -91,15 +91,11 @@ func (s *session) repair(ctx context.Context, table string, diffs []Diff) error 
 		rows[i] = row
 	}
 	repaired.rows = int64(len(rows))
-	tx, err := d.Begin(ctx, s.target.conn, Write)
+	tx, ordered, err := s.target.beginApply(ctx)
 	if err != nil {
-		return at("replica", "beginning a transaction", err)
+		return err
 	}
 	defer undo(ctx, tx)
-	ordered, err := d.Relax(ctx, s.target.conn)
-	if err != nil {
-		return at("replica", "relaxing constraints", err)
-	}
 	if err := s.target.advance(ctx, s.cfg.Group, s.cfg.Node, s.record, Copying, s.pos, s.asOf); err != nil {
 		return err
 	}

@@ -118,30 +118,24 @@ func (r *Replicator) Status(ctx context.Context) (Status, error) {
 }
 
 func (s *session) countBacklog(ctx context.Context, st *Status) error {
-	tx, err := s.source.dialect.Begin(ctx, s.source.conn, ReadSnapshot)
-	if err != nil {
-		return at("master", "beginning a snapshot", err)
+	from := s.record.position.At
+	l, err := s.source.look(ctx, s.cfg.Group, s.tables, from)
+	if err == nil {
+		defer undo(ctx, l.tx)
 	}
-	defer undo(ctx, tx)
-	now, err := s.source.dialect.Now(ctx, s.source.conn, s.cfg.Group)
-	if err != nil {
-		return at("master", "reading the position", err)
-	}
-	if err := s.checkDrift(ctx); err != nil {
-		st.Problem = err.Error()
+	if drift := s.checkDrift(ctx); drift != nil {
+		st.Problem = drift.Error()
 		return nil
 	}
-	from := s.record.position.At
-	changes, err := s.source.dialect.Changed(ctx, s.source.conn, s.cfg.Group, s.tables, from, now)
 	if err != nil {
-		return at("master", "looking for changes", err)
+		return err
 	}
 	st.Backlog = 0
-	for i, c := range changes {
+	for i, c := range l.changes {
 		n := int64(0)
 		keys := keysOnly(s.tables[i])
 		keys.ID = s.tables[i].ID
-		query, columns := s.source.dialect.Changes(s.cfg.Group, keys, from, now, c), append([]Column{existsColumn}, keys.Columns...)
+		query, columns := s.source.dialect.Changes(s.cfg.Group, keys, from, l.at, c), append([]Column{existsColumn}, keys.Columns...)
 		switch c {
 		case Nothing:
 			query = ""

@@ -55,14 +55,11 @@ func (c *copier) deleteKeys(ctx context.Context, p route, keys [][][]byte) error
 	if err := c.target.exec(ctx, append(st.Create, st.Clear...)...); err != nil {
 		return at("replica", "making a staging table", err)
 	}
-	tx, err := d.Begin(ctx, c.target.conn, Write)
+	tx, _, err := c.target.beginApply(ctx)
 	if err != nil {
-		return at("replica", "beginning a transaction", err)
+		return err
 	}
 	defer undo(ctx, tx)
-	if _, err := d.Relax(ctx, c.target.conn); err != nil {
-		return at("replica", "relaxing constraints", err)
-	}
 	rows := make([][][]byte, len(keys))
 	for i, key := range keys {
 		rows[i] = make([][]byte, 2+len(p.target.Columns))

@@ -250,21 +250,13 @@ func (v *verifier) replicaRows(ctx context.Context, p route, keys [][][]byte) (r
 // and which of the keys changed after a position, in one snapshot.
 func (v *verifier) masterRows(ctx context.Context, p route, keys, copied [][][]byte, from string) (rows map[string][][]byte, moving map[string]bool, err error) {
 	s := v.look.source
-	tx, err := s.dialect.Begin(ctx, s.conn, ReadSnapshot)
+	l, err := s.look(ctx, v.cfg.Group, []SourceTable{p.source}, from)
 	if err != nil {
-		return nil, nil, at("master", "beginning a snapshot", err)
+		return nil, nil, err
 	}
-	defer undo(ctx, tx)
-	now, err := s.dialect.Now(ctx, s.conn, v.cfg.Group)
-	if err != nil {
-		return nil, nil, at("master", "reading the position", err)
-	}
-	changes, err := s.dialect.Changed(ctx, s.conn, v.cfg.Group, []SourceTable{p.source}, from, now)
-	if err != nil {
-		return nil, nil, at("master", "looking for changes", err)
-	}
+	defer undo(ctx, l.tx)
 	moving = make(map[string]bool)
-	switch c := changes[0]; {
+	switch c := l.changes[0]; {
 	case c == AllRows:
 		for _, k := range copied {
 			moving[formatKey(k)] = true
@@ -277,7 +269,7 @@ func (v *verifier) masterRows(ctx context.Context, p route, keys, copied [][][]b
 		logged := keysOnly(p.source)
 		logged.ID = p.source.ID
 		there := keyPassage(p)
-		err := s.dialect.Stream(ctx, s.conn, s.dialect.Changes(v.cfg.Group, logged, from, now, c), append([]Column{existsColumn}, logged.Columns...), func(row [][]byte) error {
+		err := s.dialect.Stream(ctx, s.conn, s.dialect.Changes(v.cfg.Group, logged, from, l.at, c), append([]Column{existsColumn}, logged.Columns...), func(row [][]byte) error {
 			key, err := there(row[1:])
 			if err != nil {
 				return err

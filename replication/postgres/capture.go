@@ -5,10 +5,12 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/ashlar-go/ashlar/replication"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // Sequence has nothing to do: a snapshot difference needs no order.
@@ -16,73 +18,45 @@ func (dialect) Sequence(context.Context, *sql.Conn, string, []replication.Source
 	return nil
 }
 
+const nowQuery = "SELECT pg_is_in_recovery(), txid_current_snapshot()::text"
+
 // Now refuses a standby: a snapshot there keeps all open transactions where
 // txid_current_snapshot does not look, and would pass over them.
-func (dialect) Now(ctx context.Context, c *sql.Conn, group string) (string, error) {
-	var standby bool
-	var at string
-	err := raw(c, func(pc *pgx.Conn) error {
-		return pc.QueryRow(ctx, "SELECT pg_is_in_recovery(), txid_current_snapshot()::text", pgx.QueryExecModeSimpleProtocol).Scan(&standby, &at)
+func (dialect) Now(ctx context.Context, c *sql.Conn, group string) (at string, err error) {
+	err = raw(c, func(pc *pgx.Conn) error {
+		results, err := pc.PgConn().Exec(ctx, nowQuery).ReadAll()
+		if err == nil {
+			at, err = position(results[0])
+		}
+		return err
 	})
 	if err != nil {
 		return "", fmt.Errorf("postgres: read the position: %w", err)
 	}
-	if standby {
-		return "", errors.New("postgres: read the position: the server is a standby, whose snapshots do not list open transactions")
-	}
 	return at, nil
 }
 
-// The rows of a log between two positions are those that from does not see. That
-// to sees them needs no condition: to is the snapshot of the transaction that
-// reads, in which exactly the rows show whose transactions to sees.
+// position reads the answer of nowQuery.
+func position(r *pgconn.Result) (string, error) {
+	if string(r.Rows[0][0]) == "t" {
+		return "", errors.New("the server is a standby, whose snapshots do not list open transactions")
+	}
+	return string(r.Rows[0][1]), nil
+}
 
+// Changed looks into the logs only if a transaction has ended since.
 func (dialect) Changed(ctx context.Context, c *sql.Conn, group string, tables []replication.SourceTable, from, to string) ([]replication.Change, error) {
-	after, err := parseSnapshot(from)
+	after, err := inThePast(from, to)
 	if err != nil {
 		return nil, err
-	}
-	until, err := parseSnapshot(to)
-	if err != nil {
-		return nil, err
-	}
-	if !until.covers(after) {
-		return nil, fmt.Errorf("postgres: position %.80s is not of the past of %.80s: %w", from, to, replication.ErrForeignPosition)
 	}
 	changes := make([]replication.Change, len(tables))
-	if len(tables) == 0 || after.covers(until) {
-		return changes, nil // no transaction ended in between
-	}
-	// A count of NULL keys is a count of markers.
-	var q strings.Builder
-	for i, s := range tables {
-		if i > 0 {
-			q.WriteString(" UNION ALL ")
-		}
-		t := captured{s}
-		fmt.Fprintf(&q, "SELECT %d, count(*), count(k1) FROM (SELECT k1 FROM %s WHERE %[3]s UNION ALL SELECT k1 FROM %[4]s WHERE %[3]s) l",
-			i, t.log(0), unseen(after), t.log(1))
-	}
 	err = raw(c, func(pc *pgx.Conn) error {
-		rows, err := pc.Query(ctx, q.String(), pgx.QueryExecModeSimpleProtocol)
-		if err != nil {
-			return err
+		results, err := pc.PgConn().Exec(ctx, changedQuery(tables, from, after)).ReadAll()
+		if err == nil && len(tables) > 0 {
+			err = count(results[0], changes)
 		}
-		defer rows.Close()
-		for rows.Next() {
-			var i int
-			var all, keys int64
-			if err := rows.Scan(&i, &all, &keys); err != nil {
-				return err
-			}
-			switch {
-			case all > keys:
-				changes[i] = replication.AllRows
-			default:
-				changes[i] = replication.Change(all)
-			}
-		}
-		return rows.Err()
+		return err
 	})
 	if err == nil {
 		err = hold(ctx, c, tables, changes)
@@ -91,6 +65,95 @@ func (dialect) Changed(ctx context.Context, c *sql.Conn, group string, tables []
 		return nil, fmt.Errorf("postgres: look for changes: %w", err)
 	}
 	return changes, nil
+}
+
+// Look sends everything in one message, and a second one if a table has changed.
+func (d dialect) Look(ctx context.Context, c *sql.Conn, group string, tables []replication.SourceTable, from string) (replication.Tx, string, []replication.Change, error) {
+	statements := beginSnapshot + "; " + nowQuery
+	if from != "" {
+		after, err := parseSnapshot(from)
+		if err != nil {
+			return nil, "", nil, err
+		}
+		statements += "; " + changedQuery(tables, from, after)
+	}
+	t := &tx{ctx: ctx, c: c}
+	var at string
+	var changes []replication.Change
+	err := raw(c, func(pc *pgx.Conn) error {
+		results, err := pc.PgConn().Exec(ctx, statements).ReadAll()
+		if err == nil {
+			at, err = position(results[1])
+		}
+		if err == nil && from != "" {
+			if _, err = inThePast(from, at); err == nil {
+				changes = make([]replication.Change, len(tables))
+			}
+			if err == nil && len(tables) > 0 {
+				err = count(results[2], changes)
+			}
+		}
+		return err
+	})
+	if err == nil {
+		err = hold(ctx, c, tables, changes)
+	}
+	if err != nil {
+		if ctx.Err() == nil {
+			_ = t.Rollback()
+		}
+		return nil, "", nil, fmt.Errorf("postgres: look for changes: %w", err)
+	}
+	return t, at, changes, nil
+}
+
+func inThePast(from, to string) (after snapshot, err error) {
+	if after, err = parseSnapshot(from); err != nil {
+		return after, err
+	}
+	until, err := parseSnapshot(to)
+	if err == nil && !until.covers(after) {
+		err = fmt.Errorf("postgres: position %.80s is not of the past of %.80s: %w", from, to, replication.ErrForeignPosition)
+	}
+	return after, err
+}
+
+// The rows of a log between two positions are those that from does not see. That
+// to sees them needs no condition: to is the snapshot of the transaction that
+// reads, in which exactly the rows show whose transactions to sees.
+
+// changedQuery counts them for each table, and the keys among them: a marker's
+// are NULL. If no transaction has ended since, no log is opened.
+func changedQuery(tables []replication.SourceTable, from string, after snapshot) string {
+	var q strings.Builder
+	for i, s := range tables {
+		if i > 0 {
+			q.WriteString(" UNION ALL ")
+		}
+		t := captured{s}
+		fmt.Fprintf(&q, "SELECT %d, count(*), count(k1) FROM (SELECT k1 FROM %s WHERE %[3]s UNION ALL SELECT k1 FROM %[4]s WHERE %[3]s) l WHERE txid_current_snapshot()::text <> %[5]s",
+			i, t.log(0), unseen(after), t.log(1), literal(from))
+	}
+	return q.String()
+}
+
+// count reads the answer of changedQuery.
+func count(r *pgconn.Result, changes []replication.Change) error {
+	for _, row := range r.Rows {
+		var n [3]int64
+		for i := range n {
+			var err error
+			if n[i], err = strconv.ParseInt(string(row[i]), 10, 64); err != nil {
+				return err
+			}
+		}
+		if all, keys := n[1], n[2]; all > keys {
+			changes[n[0]] = replication.AllRows
+		} else {
+			changes[n[0]] = replication.Change(all)
+		}
+	}
+	return nil
 }
 
 // errRewritten is a fault that goes away with the next snapshot.

@@ -118,10 +118,15 @@ func (dialect) Identity(ctx context.Context, c *sql.Conn) (string, error) {
 	return fmt.Sprintf("%s/%d/%s", system, timeline, parts[1]), nil
 }
 
+const (
+	beginWrite    = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+	beginSnapshot = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+)
+
 func (dialect) Begin(ctx context.Context, c *sql.Conn, m replication.Mode) (replication.Tx, error) {
-	begin := "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+	begin := beginWrite
 	if m == replication.ReadSnapshot {
-		begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+		begin = beginSnapshot
 	}
 	if err := exec(ctx, c, begin); err != nil {
 		return nil, fmt.Errorf("postgres: begin: %w", err)
@@ -211,13 +216,31 @@ func (dialect) TryLock(ctx context.Context, c *sql.Conn, name string) (bool, err
 // Relax turns foreign keys and ordinary triggers off for the transaction if the
 // role may do that, and else defers the constraints that can be deferred.
 func (dialect) Relax(ctx context.Context, c *sql.Conn) (ordered bool, err error) {
+	return relax(ctx, c, "")
+}
+
+// BeginApply sends one message.
+func (dialect) BeginApply(ctx context.Context, c *sql.Conn) (replication.Tx, bool, error) {
+	t := &tx{ctx: ctx, c: c}
+	ordered, err := relax(ctx, c, beginWrite+"; ")
+	if err != nil {
+		if ctx.Err() == nil {
+			_ = t.Rollback()
+		}
+		return nil, false, err
+	}
+	return t, ordered, nil
+}
+
+// relax is Relax in a transaction that begin begins, if it is not "".
+func relax(ctx context.Context, c *sql.Conn, begin string) (ordered bool, err error) {
 	var role string
 	err = raw(c, func(pc *pgx.Conn) error {
 		// What only a superuser may is cheap for a superuser. Others may have been
 		// given the right, and only trying tells.
-		results, err := pc.PgConn().Exec(ctx, `SELECT CASE WHEN current_setting('is_superuser') = 'on'
+		results, err := pc.PgConn().Exec(ctx, begin+`SELECT CASE WHEN current_setting('is_superuser') = 'on'
 			THEN set_config('session_replication_role', 'replica', true) END`).ReadAll()
-		if err == nil && results[0].Rows[0][0] == nil {
+		if err == nil && results[len(results)-1].Rows[0][0] == nil {
 			results, err = pc.PgConn().Exec(ctx, `DO $$ BEGIN
 					PERFORM set_config('session_replication_role', 'replica', true);
 				EXCEPTION WHEN insufficient_privilege THEN
@@ -233,4 +256,10 @@ func (dialect) Relax(ctx context.Context, c *sql.Conn) (ordered bool, err error)
 		return true, fmt.Errorf("postgres: relax constraints: %w", err)
 	}
 	return role != "replica", nil
+}
+
+// Pipeline has the statements planned each time: the staging table is never as
+// long as it was.
+func (dialect) Pipeline(ctx context.Context, c *sql.Conn, statements []string) error {
+	return exec(ctx, c, strings.Join(statements, ";\n"))
 }
