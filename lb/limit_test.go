@@ -1,0 +1,138 @@
+package lb_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ashlar-go/ashlar/lb"
+)
+
+func TestLimitIsNeverExceeded(t *testing.T) {
+	p := newPool(t, lb.Config{Nodes: nodes(4), Limit: 3, Queue: lb.Queue{Len: 1000, Wait: time.Minute}})
+	var wg sync.WaitGroup
+	var held [4]atomic.Int32 // leases out, by node
+	for range 50 {
+		wg.Go(func() {
+			for range 40 {
+				l, err := p.Acquire(t.Context(), lb.Request{})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				n := &held[l.Node().ID[2]-'0']
+				if n.Add(1) > 3 {
+					t.Errorf("%s has more than 3", l.Node().ID)
+				}
+				runtime.Gosched()
+				n.Add(-1)
+				l.Done(lb.Outcome{})
+			}
+		})
+	}
+	wg.Wait()
+	if s := p.Stats(); s.InFlight != 0 || s.Waiting != 0 {
+		t.Errorf("at the end %+v", s)
+	}
+}
+
+func TestQueueIsBoundedAndTimesOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPool(t, lb.Config{Nodes: nodes(1), Limit: 1, Queue: lb.Queue{Len: 1, Wait: time.Second}})
+		l := acquire(t, p, lb.Request{})
+		begin := time.Now()
+		done := make(chan error)
+		go func() {
+			_, err := p.Acquire(t.Context(), lb.Request{})
+			done <- err
+		}()
+		synctest.Wait()
+		if _, err := p.Acquire(t.Context(), lb.Request{}); !errors.Is(err, lb.ErrQueueFull) {
+			t.Errorf("a second one in a queue of one: %v", err)
+		}
+		if err := <-done; !errors.Is(err, lb.ErrQueueTimeout) || time.Since(begin) != time.Second {
+			t.Errorf("%v after %v, want ErrQueueTimeout after a second", err, time.Since(begin))
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		if _, err := p.Acquire(ctx, lb.Request{}); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("a context that ends: %v", err)
+		}
+		time.AfterFunc(time.Millisecond, func() { l.Done(lb.Outcome{}) })
+		next := acquire(t, p, lb.Request{})
+		next.Done(lb.Outcome{})
+		if s := p.Stats(); s.Waiting != 0 || s.InFlight != 0 {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
+func TestTierThatFloodsKeepsOnlyItselfWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPool(t, lb.Config{Nodes: nodes(1), Limit: 1, Queue: lb.Queue{Len: 100, Wait: time.Hour}})
+		l := acquire(t, p, lb.Request{})
+		var order []uint8
+		var mu sync.Mutex
+		var wg sync.WaitGroup
+		ask := func(tier uint8) {
+			wg.Go(func() {
+				l, err := p.Acquire(t.Context(), lb.Request{Tier: tier})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				mu.Lock()
+				order = append(order, tier)
+				mu.Unlock()
+				time.Sleep(time.Millisecond)
+				l.Done(lb.Outcome{})
+			})
+			synctest.Wait()
+		}
+		for range 50 {
+			ask(0)
+		}
+		for range 3 {
+			ask(1)
+		}
+		l.Done(lb.Outcome{})
+		wg.Wait()
+		if got := fmt.Sprint(order[:6]); got != "[0 1 0 1 0 1]" {
+			t.Errorf("served in the order %v", got)
+		}
+	})
+}
+
+func TestBudgetBoundsRetriesInAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := lb.Budget{Floor: -1}
+		sent := 0
+		const requests = 1000
+		for range requests {
+			b.Request()
+			for sent++; b.Take(); sent++ { // everything fails and would be tried again
+			}
+		}
+		if sent > 1.2*requests || sent < 1.19*requests {
+			t.Errorf("%d sent for %d requests, want 1.2 times", sent, requests)
+		}
+		floor := lb.Budget{Share: -1, Floor: 2}
+		n := 0
+		for range 100 {
+			time.Sleep(100 * time.Millisecond)
+			floor.Request()
+			for floor.Take() {
+				n++
+			}
+		}
+		if n < 20 || n > 22 {
+			t.Errorf("%d retries in ten seconds, want 2 a second", n)
+		}
+	})
+}
