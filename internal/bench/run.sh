@@ -9,6 +9,8 @@ usage: internal/bench/run.sh AREA [FLAG...]
 
   cache        cache.LookAside beside otter, theine, LRU and 2Q
   cookiecache  beside gorilla/securecookie, gorilla/sessions, JWE and Fernet
+  lb           the proxies of lb/lbhttp and lb/lbtcp beside HAProxy, nginx,
+               fasthttp and httputil.ReverseProxy
   memcached    cache/memcached beside bare gomemcache, on a private memcached
   replication  package replication beside PostgreSQL's logical replication,
                Slony-I, Bucardo and bulk loads, on private servers
@@ -69,6 +71,12 @@ area=${1-}
 case $area in
 -h | --help | help) usage && exit 0 ;;
 cache | cookiecache) ;;
+lb)
+	needs haproxy haproxy
+	needs nginx nginx
+	needs_file '/usr/lib/nginx/modules/ngx_stream_module.so' libnginx-mod-stream
+	needs wrk wrk
+	;;
 memcached) needs memcached memcached ;;
 replication) replication_needs ;;
 *)

@@ -1,0 +1,373 @@
+package lbhttp
+
+import (
+	"crypto/tls"
+	"io"
+	"net"
+	"net/netip"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/ashlar-go/ashlar/lb"
+)
+
+// client is the connection of a client. All fields belong to the goroutine of
+// serve; the ticker uses conn, back and idle while it fires the alarm, when
+// that goroutine does not change them.
+type client struct {
+	s     *Server
+	index int // in s.clients; guarded by s.mu
+
+	base  net.Conn     // as it was accepted
+	conn  net.Conn     // the same, or TLS on it
+	tcp   *net.TCPConn // the same, if it is plain TCP
+	raw   syscall.RawConn
+	sock  syscall.RawConn // of the TCP connection below TLS, or raw
+	peer  peer
+	tier  uint8
+	alarm alarm
+	idle  bool     // between requests
+	gone  bool     // the alarm was fired because the client has gone
+	back  *backend // what the current request waits for
+
+	w      *work // what a request in progress needs; nil between requests
+	begun  bool  // some of a head has come
+	headBy int64 // until when the rest of it has to come
+	blank  bool  // an empty line has come before the head
+	next   step
+	lease  lb.Lease // of an upgraded connection
+	linger bool     // the client may still be sending what nobody reads
+	fd     uintptr  // of raw, while inside its Read
+	inside bool
+}
+
+// work is the memory of a request in progress. Idle connections have none.
+type work struct {
+	in         []byte
+	start, end int // the part of in that is not used up
+	out        []byte
+	body       []byte // the part of in that is the request's body
+	req        request
+	res        response
+	chunks     chunks // the request's body
+	answer     chunks // the response's
+	limited    io.LimitedReader
+	tried      []*lb.Node
+	head       Head
+	choice     lb.Request
+}
+
+// step is what a connection does next.
+type step uint8
+
+const (
+	stepMore   step = iota // read more
+	stepStream             // a request whose body has not come yet: outside of RawRead
+	stepTunnel             // the protocol was switched
+	stepClose
+)
+
+func newClient(s *Server, conn net.Conn) *client {
+	c := &client{s: s, base: conn, conn: conn}
+	c.peer.proto = "http"
+	if a, err := netip.ParseAddrPort(conn.RemoteAddr().String()); err == nil {
+		c.peer.addr = a.Addr().Unmap()
+	}
+	c.peer.trusted = s.rules.trusts(c.peer.addr)
+	if sc, ok := conn.(syscall.Conn); ok && rawIO {
+		c.sock, _ = sc.SyscallConn()
+	}
+	if s.cfg.TLS == nil {
+		c.tcp, _ = conn.(*net.TCPConn)
+		if c.tcp != nil {
+			c.raw = c.sock
+		}
+	}
+	return c
+}
+
+// serve is the goroutine of the connection.
+func (c *client) serve() {
+	defer c.s.forget(c)
+	defer func() { c.conn.Close() }()
+	if c.s.cfg.TLS != nil && !c.secure() {
+		return
+	}
+	ready := c.onReady // once: a method value is an allocation
+	c.await()
+	for {
+		var err error
+		if c.raw != nil {
+			err = c.raw.Read(ready)
+			c.inside = false
+		} else {
+			err = c.read()
+		}
+		if err != nil { // closed, or out of time
+			c.timedOut()
+			break
+		}
+		if c.next == stepStream {
+			c.alarm.stop()
+			c.next = c.exchange()
+			if c.next == stepMore {
+				c.next = c.advance()
+			}
+		}
+		if c.next == stepMore || c.next == stepStream {
+			if c.next == stepMore {
+				c.await()
+			}
+			continue
+		}
+		if c.next == stepTunnel {
+			c.tunnel()
+		}
+		break
+	}
+	c.alarm.stop()
+	c.drop()
+	if c.linger {
+		c.lingeringClose()
+	}
+}
+
+// secure does the TLS handshake and asks who the client is.
+func (c *client) secure() bool {
+	c.alarm.set(c.s.until(c.s.cfg.HeadTimeout), watchNothing)
+	tc, err := handshake(c.s.ctx, c.conn, c.s.cfg.TLS)
+	if !c.alarm.stop() || err != nil {
+		return false
+	}
+	c.conn = tc
+	c.peer.proto = "https"
+	if c.s.cfg.Identify != nil {
+		state := tc.ConnectionState()
+		c.identify(&state)
+	}
+	return true
+}
+
+func (c *client) identify(state *tls.ConnectionState) {
+	id := c.s.cfg.Identify(state)
+	c.tier = id.Tier
+	for _, f := range id.fields() {
+		c.peer.identity = appendField(c.peer.identity, f[0], f[1])
+		c.peer.names = append(c.peer.names, strings.ToLower(f[0]))
+	}
+}
+
+// await sets the alarm for more of a request, or for its beginning.
+func (c *client) await() {
+	if c.w != nil && c.w.start < c.w.end {
+		if !c.begun {
+			c.begun, c.headBy = true, c.s.until(c.s.cfg.HeadTimeout)
+		}
+		c.alarm.set(c.headBy, watchOnce)
+		return
+	}
+	c.drop()
+	c.begun, c.idle = false, true
+	c.alarm.set(c.s.until(c.s.cfg.IdleTimeout), watchOnce)
+}
+
+// onReady is called by RawRead whenever there may be something to read, and
+// stays inside it for requests that need nothing else from the client: then the
+// poller has to be made ready only once, and no read fails in vain.
+func (c *client) onReady(fd uintptr) bool {
+	if c.next == stepStream { // the rest of a request that advance saw
+		return true
+	}
+	c.fd, c.inside = fd, true
+	for {
+		w := c.hold()
+		space := w.in[w.end:]
+		n, errno := rawRead(fd, space)
+		if errno == syscall.EAGAIN {
+			if w.start == w.end {
+				c.drop()
+			}
+			return false
+		}
+		if errno != 0 || n == 0 {
+			c.next = stepClose
+			return true
+		}
+		if !c.alarm.stop() {
+			c.next = stepClose
+			return true
+		}
+		c.idle = false
+		w.end += n
+		if c.next = c.advance(); c.next != stepMore {
+			return true
+		}
+		c.await()
+		// After a short read the socket is empty, and what comes now wakes us.
+		if n < len(space) {
+			return false
+		}
+	}
+}
+
+// read is onReady for connections that are read by their Read.
+func (c *client) read() error {
+	if c.next == stepStream {
+		return nil
+	}
+	w := c.hold()
+	n, err := c.conn.Read(w.in[w.end:])
+	if n == 0 && err != nil {
+		return err
+	}
+	if !c.alarm.stop() {
+		c.next = stepClose
+		return nil
+	}
+	c.idle = false
+	w.end += n
+	c.next = c.advance()
+	return nil
+}
+
+// advance serves the requests that are in the buffer as a whole.
+func (c *client) advance() step {
+	w := c.w
+	for w.start < w.end {
+		if !c.blank && w.start+1 < w.end && w.in[w.start] == '\r' && w.in[w.start+1] == '\n' {
+			w.start += 2 // RFC 9112, section 2.2: an empty line before a request
+			c.blank = true
+			continue
+		}
+		n, err := w.req.parse(w.in[w.start:w.end], c.s.rules, c.peer.trusted)
+		if err != nil {
+			return c.refuse(err)
+		}
+		if n == 0 {
+			if w.start > 0 {
+				w.end = copy(w.in, w.in[w.start:w.end])
+				w.start = 0
+			}
+			if w.end == len(w.in) {
+				return c.refuse(errTooLong)
+			}
+			return stepMore
+		}
+		w.start += n
+		c.begun, c.blank = false, false
+		whole, err := c.takeBody()
+		if err != nil {
+			return c.refuse(err)
+		}
+		if !whole {
+			return stepStream
+		}
+		if next := c.exchange(); next != stepMore {
+			return next
+		}
+	}
+	return stepMore
+}
+
+// takeBody looks whether all of the body is in the buffer.
+func (c *client) takeBody() (whole bool, err error) {
+	w := c.w
+	w.body = nil
+	rest := w.in[w.start:w.end]
+	switch {
+	case w.req.chunked:
+		w.chunks.reset(c.s.rules)
+		from := 0
+		for from < len(rest) && !w.chunks.done() {
+			used, _, err := w.chunks.next(rest[from:])
+			if err != nil {
+				return false, err
+			}
+			from += used
+		}
+		done := w.chunks.done()
+		w.chunks.reset(c.s.rules) // it is read again when it is sent
+		if done {
+			w.body = rest[:from]
+			w.start += from
+		}
+		return done, nil
+	case w.req.length > int64(len(rest)):
+		return false, nil
+	case w.req.length > 0:
+		w.body = rest[:w.req.length]
+		w.start += int(w.req.length)
+	}
+	return true, nil
+}
+
+// hold gets memory for a request.
+func (c *client) hold() *work {
+	if c.w == nil {
+		w, _ := c.s.works.Get().(*work)
+		if w == nil {
+			w = &work{in: make([]byte, c.s.cfg.MaxHead), out: make([]byte, 0, c.s.cfg.MaxHead)}
+			w.req.fields = make([]field, 0, 32)
+			w.res.fields = make([]field, 0, 32)
+		}
+		w.start, w.end = 0, 0
+		c.w = w
+	}
+	return c.w
+}
+
+// drop gives it back.
+func (c *client) drop() {
+	if c.w != nil {
+		clear(c.w.tried[:cap(c.w.tried)])
+		c.w.limited.R, c.w.choice = nil, lb.Request{}
+		c.s.works.Put(c.w)
+		c.w = nil
+	}
+}
+
+// hasGone is called by the ticker while it holds the alarm.
+func (c *client) hasGone() (gone bool) {
+	if c.sock != nil {
+		c.sock.Control(func(fd uintptr) { gone = hungUp(fd) })
+	}
+	return gone
+}
+
+// expire is called by the ticker while it holds the alarm: it ends whatever
+// the connection waits for.
+func (c *client) expire(gone bool) {
+	c.gone = gone
+	c.base.SetDeadline(past)
+	if c.back != nil {
+		c.back.conn.SetDeadline(past)
+	}
+}
+
+// timedOut answers a client that was too slow with a request's head (RFC 9110,
+// section 15.5.9); one that was idle hears nothing.
+func (c *client) timedOut() {
+	if !c.alarm.stop() && !c.idle && !c.gone && c.begun {
+		c.conn.SetDeadline(time.Now().Add(time.Second))
+		c.refuse(&refusal{408, "a head that took too long"})
+	}
+}
+
+// write sends to the client, at first without a detour: a socket takes a small
+// response nearly always.
+func (c *client) write(p []byte) error {
+	if c.inside {
+		n, _ := rawWrite(c.fd, p)
+		if p = p[n:]; len(p) == 0 {
+			return nil
+		}
+	}
+	c.alarm.stop()
+	c.alarm.set(c.s.until(c.s.cfg.BodyTimeout), watchNothing)
+	_, err := c.conn.Write(p)
+	if !c.alarm.stop() && err == nil {
+		err = errSlow
+	}
+	return err
+}

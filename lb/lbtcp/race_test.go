@@ -1,0 +1,5 @@
+//go:build race
+
+package lbtcp_test
+
+const raceEnabled = true
