@@ -14,7 +14,8 @@
 // one that the command internal/testservers/with started for many test binaries
 // and announced in ASHLAR_TEST_POSTGRES and ASHLAR_TEST_MARIADB. A test that
 // wants to kill, pause or restart a database uses [StartPostgres] and
-// [StartMariaDB] and has it for itself.
+// [StartMariaDB] and has it for itself; [StartPostgresStandby] adds a standby to
+// such a PostgreSQL.
 //
 // # Guarantees
 //

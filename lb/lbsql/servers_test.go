@@ -1,0 +1,390 @@
+package lbsql_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+	_ "github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/ashlar-go/ashlar/internal/testservers"
+	"github.com/ashlar-go/ashlar/lb"
+	"github.com/ashlar-go/ashlar/lb/lbsql"
+)
+
+func open(t *testing.T, driver, dsn string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open(driver, dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db
+}
+
+func openMariaDB(t *testing.T, s string) *sql.DB {
+	u, err := url.Parse(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := mysql.NewConfig()
+	cfg.Net, cfg.Addr, cfg.User, cfg.DBName = "tcp", u.Host, u.User.Username(), strings.TrimPrefix(u.Path, "/")
+	cfg.Passwd, _ = u.User.Password()
+	return open(t, "mysql", cfg.FormatDSN())
+}
+
+const maxLag = time.Second
+
+// pair is a real primary with one real replica behind a running Cluster.
+type pair struct {
+	*testing.T
+	primary, replica *sql.DB
+	cluster          *lbsql.Cluster
+	db               *sql.DB
+}
+
+func newPair(t *testing.T, primary, replica *sql.DB, m lbsql.Measure) *pair {
+	t.Helper()
+	c, err := lbsql.New(lbsql.Config{
+		Primary:  primary,
+		Replicas: []lbsql.Replica{{Node: lb.Node{ID: "r"}, DB: replica}},
+		Measure:  m,
+		Interval: 20 * time.Millisecond, Timeout: 5 * time.Second, MaxLag: maxLag, Wait: 20 * time.Second,
+		PrimaryReads: 2,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- c.Run(ctx) }()
+	t.Cleanup(func() { stop(); <-done })
+	db := sql.OpenDB(c)
+	t.Cleanup(func() { db.Close() })
+	return &pair{t, primary, replica, c, db}
+}
+
+func (p *pair) exec(db *sql.DB, q string) {
+	p.Helper()
+	if _, err := db.ExecContext(p.Context(), q); err != nil {
+		p.Fatalf("%s: %v", q, err)
+	}
+}
+
+// until waits for the replica to be used, or not to be.
+func (p *pair) until(used bool) lbsql.ReplicaStats {
+	p.Helper()
+	end := time.Now().Add(time.Minute)
+	for {
+		s := p.cluster.Replicas()[0]
+		if s.Usable == used {
+			return s
+		}
+		if time.Now().After(end) {
+			p.Fatalf("want usable %v: %+v", used, s)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// readsItsWrites writes and reads after the write's token, from the replica.
+func (p *pair) readsItsWrites(rounds int) {
+	p.Helper()
+	before := p.cluster.Stats()
+	for i := range rounds {
+		p.exec(p.db, fmt.Sprintf("UPDATE t SET n = %d", i))
+		token, err := p.cluster.Token(p.Context())
+		if err != nil {
+			p.Fatal(err)
+		}
+		var n int
+		if err := p.db.QueryRowContext(lbsql.After(p.Context(), token), "SELECT n FROM t").Scan(&n); err != nil || n != i {
+			p.Fatalf("read %d, %v after writing %d", n, err, i)
+		}
+	}
+	s := p.cluster.Stats()
+	if got := s.OnReplica - before.OnReplica; got < int64(rounds)*9/10 {
+		p.Errorf("%d of %d reads by the replica: %+v", got, rounds, s)
+	}
+}
+
+// standsStill is the rest of hard test 18 on a real pair: the replica stops
+// applying, is skipped, and catches up.
+func (p *pair) standsStill(stop, goOn string) {
+	p.Helper()
+	p.exec(p.replica, stop)
+	for i := 0; p.cluster.Replicas()[0].Usable; i++ {
+		p.exec(p.db, fmt.Sprintf("UPDATE t SET n = %d", 1000+i))
+		time.Sleep(10 * time.Millisecond)
+	}
+	if s := p.cluster.Replicas()[0]; s.LagKnown && s.Lag <= maxLag {
+		p.Errorf("%+v", s)
+	}
+	var n int
+	if err := p.db.QueryRowContext(p.Context(), "SELECT n FROM t").Scan(&n); err != nil || n < 1000 {
+		p.Errorf("read %d, %v", n, err)
+	}
+	if s := p.cluster.Stats(); s.OnPrimary == 0 {
+		p.Errorf("%+v", s)
+	}
+	p.exec(p.replica, goOn)
+	p.until(true)
+	before := p.cluster.Stats().OnReplica
+	if err := p.db.QueryRowContext(p.Context(), "SELECT n FROM t").Scan(&n); err != nil || p.cluster.Stats().OnReplica != before+1 {
+		p.Errorf("%v", err)
+	}
+}
+
+func TestPostgresStreamingReplica(t *testing.T) {
+	primary := testservers.StartPostgres(t)
+	standby := testservers.StartPostgresStandby(t, primary)
+	p := newPair(t, open(t, "pgx", primary.URL), open(t, "pgx", standby.URL), lbsql.Postgres)
+	p.exec(p.db, "CREATE TABLE t AS SELECT 0 AS n")
+	p.until(true)
+	p.readsItsWrites(200)
+	if s := p.until(true); s.Position == 0 {
+		t.Errorf("%+v", s)
+	}
+
+	// What an ORM does: a write as a query, a read-only transaction, a
+	// prepared statement.
+	var n int
+	if err := p.db.QueryRow("INSERT INTO t VALUES (7) RETURNING n").Scan(&n); err != nil || n != 7 {
+		t.Error(n, err)
+	}
+	p.exec(p.db, "DELETE FROM t WHERE n = 7")
+	tx, err := p.db.BeginTx(t.Context(), &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var standing bool
+	if err := tx.QueryRow("SELECT pg_is_in_recovery()").Scan(&standing); err != nil || !standing {
+		t.Error(standing, err)
+	}
+	if err := tx.Commit(); err != nil {
+		t.Error(err)
+	}
+	st, err := p.db.Prepare("SELECT $1::int + 1, $2::text")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 10 {
+		var s string
+		if err := st.QueryRow(41, "x").Scan(&n, &s); err != nil || n != 42 || s != "x" {
+			t.Error(n, s, err)
+		}
+	}
+	st.Close()
+	// A read that writes after all is refused by the replica, and not repeated.
+	p.exec(p.db, "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'INSERT INTO t VALUES (1) RETURNING n'")
+	token, err := p.cluster.Token(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.db.QueryRowContext(lbsql.After(t.Context(), token), "SELECT f()").Scan(&n); err == nil || !strings.Contains(err.Error(), "25006") {
+		t.Error(err)
+	}
+	rows, err := p.db.Query("SELECT 1::numeric(5,2) AS a, 'x'::varchar(9) AS b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	types, err := rows.ColumnTypes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	precision, scale, _ := types[0].DecimalSize()
+	length, _ := types[1].Length()
+	if types[0].DatabaseTypeName() != "NUMERIC" || precision != 5 || scale != 2 || length != 9 {
+		t.Errorf("%+v %+v", types[0], types[1])
+	}
+	rows.Close()
+
+	p.standsStill("SELECT pg_wal_replay_pause()", "SELECT pg_wal_replay_resume()")
+
+	// It dies and comes back: dead connections in both pools are nobody's
+	// business, gorm/dbresolver#6.
+	standby.Kill()
+	for range 50 {
+		if err := p.db.QueryRow("SELECT n FROM t").Scan(&n); err != nil && !errors.Is(err, lbErr) {
+			t.Logf("in the moment of its death: %v", err)
+		}
+	}
+	p.until(false)
+	for range 50 {
+		if err := p.db.QueryRow("SELECT n FROM t").Scan(&n); err != nil {
+			t.Error(err)
+		}
+	}
+	standby.Restart()
+	p.until(true)
+	p.readsItsWrites(20)
+
+	// A standby that was promoted is a stranger.
+	p.exec(p.replica, "SELECT pg_promote()")
+	p.until(false)
+	if _, err := lbsql.Postgres(t.Context(), p.replica, true); err != nil {
+		t.Error(err)
+	}
+	if _, err := lbsql.Postgres(t.Context(), p.primary, false); err == nil {
+		t.Error("a primary was measured as a replica")
+	}
+}
+
+var lbErr = lb.ErrNoNodes
+
+// The end of the write-ahead log often falls on the beginning of a page, where
+// the primary counts the page's header and the standby does not.
+func TestPostgresTokenAtTheBeginningOfAPage(t *testing.T) {
+	primary := testservers.StartPostgres(t, "-c", "autovacuum=off", "-c", "synchronous_commit=off")
+	standby := testservers.StartPostgresStandby(t, primary)
+	p := newPair(t, open(t, "pgx", primary.URL), open(t, "pgx", standby.URL), lbsql.Postgres)
+	p.until(true)
+	// A new segment begins with a page header and nothing else.
+	p.exec(p.db, "CREATE TABLE t AS SELECT 1 AS n")
+	met := false
+	for range 5 {
+		p.exec(p.db, "UPDATE t SET n = n + 1")
+		var at string
+		if err := p.primary.QueryRow("SELECT pg_switch_wal() || ' ' || pg_current_wal_insert_lsn()").Scan(&at); err != nil {
+			t.Fatal(err)
+		}
+		met = met || strings.HasSuffix(at, "000028")
+		token, err := p.cluster.Token(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := p.cluster.Stats()
+		var n int
+		if err := p.db.QueryRowContext(lbsql.After(t.Context(), token), "SELECT n FROM t").Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		if s := p.cluster.Stats(); s.OnReplica != before.OnReplica+1 {
+			t.Errorf("at %s the replica never had the token: %+v", at, s)
+		}
+	}
+	if !met {
+		t.Skip("no position was one behind a header")
+	}
+}
+
+func TestMariaDBReplica(t *testing.T) {
+	primary := testservers.StartMariaDB(t, "--server-id=1", "--log-bin=binlog", "--binlog-format=ROW")
+	replica := testservers.StartMariaDB(t, "--server-id=2", "--read-only=0")
+	from, to := openMariaDB(t, primary.URL), openMariaDB(t, replica.URL)
+	if _, err := lbsql.MySQL()(t.Context(), to, false); err == nil {
+		t.Error("a server that follows nobody was measured as a replica")
+	}
+	if _, err := lbsql.MySQL()(t.Context(), to, true); err == nil {
+		t.Error("a server without a binary log was measured as a primary")
+	}
+	u, _ := url.Parse(primary.URL)
+	password, _ := u.User.Password()
+	var file, at string
+	var ignore sql.RawBytes
+	rows, err := from.Query("SHOW MASTER STATUS")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for rows.Next() {
+		if err := rows.Scan(&file, &at, &ignore, &ignore); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rows.Close()
+	p := newPair(t, from, to, lbsql.MySQL())
+	p.exec(to, fmt.Sprintf("CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT=%s, MASTER_USER='%s', MASTER_PASSWORD='%s', MASTER_LOG_FILE='%s', MASTER_LOG_POS=%s, MASTER_CONNECT_RETRY=1",
+		u.Port(), u.User.Username(), password, file, at))
+	p.exec(to, "START SLAVE")
+	p.exec(p.db, "CREATE TABLE t (n INT)")
+	p.exec(p.db, "INSERT INTO t VALUES (0)")
+	p.until(true)
+	p.readsItsWrites(100)
+	st, err := p.db.Prepare("SELECT n, ? FROM t WHERE n >= ?") // go-sql-driver prepares it
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 10 {
+		var n int
+		var s string
+		if err := st.QueryRow("x", 0).Scan(&n, &s); err != nil || s != "x" {
+			t.Error(n, s, err)
+		}
+	}
+	st.Close()
+	var count string
+	if err := to.QueryRow("SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = 'PREPARED_STMT_COUNT'").Scan(&count); err != nil || count != "0" {
+		t.Errorf("%s prepared statements are left, %v", count, err)
+	}
+	p.standsStill("STOP SLAVE SQL_THREAD", "START SLAVE SQL_THREAD")
+	replica.Kill()
+	p.until(false)
+	replica.Restart()
+	p.until(true)
+	p.readsItsWrites(20)
+	// A replica of another server's log is a stranger.
+	m := lbsql.MySQL()
+	if _, err := m(t.Context(), from, true); err != nil {
+		t.Fatal(err)
+	}
+	p.exec(from, "SET GLOBAL server_id = 3")
+	if _, err := m(t.Context(), from, true); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m(t.Context(), to, false); err == nil {
+		t.Error("a replica of server 1 was measured against server 3")
+	}
+}
+
+func TestHeartbeatReplica(t *testing.T) {
+	// A replication of our own: whatever keeps the order of commits.
+	from, to := open(t, "pgx", testservers.Postgres(t)), open(t, "pgx", testservers.Postgres(t))
+	p := newPair(t, from, to, lbsql.Heartbeat("lb_heartbeat"))
+	for _, db := range []*sql.DB{from, to} {
+		p.exec(db, "CREATE TABLE lb_heartbeat (id INT PRIMARY KEY, n BIGINT NOT NULL)")
+		p.exec(db, "CREATE TABLE t (n INT)")
+		p.exec(db, "INSERT INTO t VALUES (0)")
+	}
+	if _, err := p.cluster.Token(t.Context()); err == nil {
+		t.Error("a token of an empty table")
+	}
+	p.exec(from, "INSERT INTO lb_heartbeat VALUES (1, 0)")
+	p.exec(to, "INSERT INTO lb_heartbeat VALUES (1, 0)")
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for ctx.Err() == nil {
+			var beat, n int64
+			tx, err := from.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
+			if err != nil {
+				return
+			}
+			err = tx.QueryRowContext(ctx, "SELECT h.n, t.n FROM lb_heartbeat h, t").Scan(&beat, &n)
+			tx.Rollback()
+			if err != nil {
+				return
+			}
+			if tx, err = to.BeginTx(ctx, nil); err != nil {
+				return
+			}
+			_, err1 := tx.ExecContext(ctx, "UPDATE t SET n = $1", n)
+			_, err2 := tx.ExecContext(ctx, "UPDATE lb_heartbeat SET n = $1", beat)
+			if err1 != nil || err2 != nil {
+				tx.Rollback()
+				return
+			}
+			tx.Commit()
+		}
+	}()
+	p.until(true)
+	p.readsItsWrites(50)
+	stop()
+	<-done
+	p.until(false) // nobody replicates any more
+}
