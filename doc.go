@@ -9,6 +9,8 @@
 //   - [github.com/ashlar-go/ashlar/replication]: a master's tables on any number
 //     of replicas, across PostgreSQL, MySQL, SQLite and Oracle, by logged keys or
 //     flipping snapshots.
+//   - [github.com/ashlar-go/ashlar/lb]: a node for each request, by one pool
+//     behind HTTP, TCP, SQL replicas and memcached. In the making.
 //
 // Families never import each other; they meet in your application, as they do
 // in examples/newssite. The ideas come from Theo Schlossnagle's Scalable

@@ -19,7 +19,7 @@ missing are skipped, and the end lists them. Servers run on free ports of
 127.0.0.1 in temporary directories and end with the run.
 
 environment:
-  FUZZTIME=5s         how long each fuzz target runs
+  FUZZTIME=3s         how long each fuzz target runs
   ASHLAR_REQUIRE=all  fail instead of skipping; set as root on Debian, or if CI=true
   ASHLAR_TEST_POSTGRES=postgres://USER:PASSWORD@HOST:PORT/DB
   ASHLAR_TEST_MARIADB=mysql://USER:PASSWORD@HOST:PORT/DB
@@ -245,7 +245,7 @@ fuzz() {
 # Until Go 1.27 a run may fail because its time is over (golang/go#75804); then
 # there is no failing input.
 fuzz_one() {
-	go test -run='^$' -fuzz="^$2\$" -fuzztime="${FUZZTIME-5s}" "$1" 2>&1 | tee "$tmp/fuzz" && return
+	go test -run='^$' -fuzz="^$2\$" -fuzztime="${FUZZTIME-3s}" "$1" 2>&1 | tee "$tmp/fuzz" && return
 	grep -q '^ *context deadline exceeded$' "$tmp/fuzz" && ! grep -q 'Failing input' "$tmp/fuzz" || return 1
 	echo "the time was over; no failing input"
 }
@@ -261,7 +261,7 @@ vuln) step "govulncheck" tool govulncheck ./... ;;
 	for module in $(nested_modules); do
 		step "module ${module#./}" check_nested "$module"
 	done
-	[ "$mode" = quick ] || step "fuzzing, ${FUZZTIME-5s} each" fuzz
+	[ "$mode" = quick ] || step "fuzzing, ${FUZZTIME-3s} each" fuzz
 	;;
 esac
 finish
