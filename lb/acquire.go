@@ -68,7 +68,7 @@ func (p *Pool) try(r Request) (Lease, error) {
 	}
 	l, err := p.lease(m, now)
 	if err == nil && p.limit > 0 && m.InFlight() > p.limit { // somebody else was quicker
-		m.load.Add(^uint64(oneAcquired - 1))
+		m.acquired.Add(^uint64(0))
 		return Lease{}, errAtLimit
 	}
 	return l, err

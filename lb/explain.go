@@ -78,8 +78,8 @@ func (p *Pool) Explain(ctx context.Context, r Request) ([]Choice, error) {
 }
 
 func (p *marginal) costOf(m *Member, _ Query) float64 {
-	t := p.table.Load()
-	if !t.has(m) {
+	t := *p.table.Load()
+	if m.slot >= len(t) {
 		return 0
 	}
 	return t.cost(m.slot)

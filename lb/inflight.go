@@ -74,7 +74,7 @@ func (twoChoices) brief(v *View, _ time.Duration, r uint64) int {
 	i, j := twoOf(r, len(v.members))
 	a, b := v.members[i], v.members[j]
 	if v.level {
-		if b.load.Load()&inFlightMask < a.load.Load()&inFlightMask {
+		if b.InFlight() < a.InFlight() {
 			return j
 		}
 		return i

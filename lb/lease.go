@@ -38,9 +38,10 @@ func (l *Lease) Done(o Outcome) {
 }
 
 func (p *Pool) done(m *Member, o *Outcome) {
-	m.load.Add(^uint64(0))
-	if o.Latency > 0 {
-		m.busy.Add(int64(o.Latency))
+	if m.end(max(o.Latency, 0)) {
+		p.mu.Lock()
+		m.fold()
+		p.mu.Unlock()
 	}
 	if p.learner != nil || o.Report != nil || o.Err != nil || o.Class != OK || m.failRate.Load() != 0 {
 		p.learn(m, o)

@@ -42,16 +42,15 @@ func (c Marginal) Picker() (Picker, error) {
 // over a few cache lines. A cost is brought up to date when something happens
 // to its node, and a few others with each pick, since time changes them too.
 type marginal struct {
-	probes float64
-	table  atomic.Pointer[costTable]
+	probes  float64
+	table   atomic.Pointer[costTable]
+	members []*Member // owned by Members: those of the table
 }
 
-// costTable is indexed by slot. The slices do not change, what they hold does.
-type costTable struct {
-	costs    []atomic.Uint32 // float32 bits
-	outlooks []*outlook
-	members  []*Member // nil where no member has the slot
-}
+// costTable has the costs by slot, as float32 bits << 32 | place; places are
+// constant. A member that left may still write into the cell of the one that
+// has its slot now: that is put right by what happens next to that one.
+type costTable []atomic.Uint64
 
 // ProbeRate implements [Prober].
 func (p *marginal) ProbeRate() float64 { return p.probes }
@@ -59,39 +58,41 @@ func (p *marginal) ProbeRate() float64 { return p.probes }
 // Members implements [Joiner]. A new node's cost is 0: it is tried at once, by
 // one request.
 func (p *marginal) Members(all []*Member) {
-	old := p.table.Load()
-	known := make(map[string]int, len(old.members))
-	for slot, m := range old.members {
-		if m != nil {
-			known[m.node.ID] = slot
-		}
-	}
 	n := 0
 	for _, m := range all {
 		n = max(n, m.slot+1)
 	}
-	t := &costTable{
-		costs:    make([]atomic.Uint32, n),
-		outlooks: make([]*outlook, n),
-		members:  make([]*Member, n),
+	t := make(costTable, n)
+	known := make(map[string]*Member, len(p.members))
+	for _, m := range p.members {
+		known[m.node.ID] = m
 	}
+	for slot := range t {
+		t[slot].Store(place(slot, n))
+	}
+	old := *p.table.Load()
 	for _, m := range all {
-		t.members[m.slot], t.outlooks[m.slot] = m, new(outlook)
-		if slot, ok := known[m.node.ID]; ok {
-			t.outlooks[m.slot] = old.outlooks[slot]
-			t.costs[m.slot].Store(old.costs[slot].Load())
+		was := known[m.node.ID]
+		if was == nil {
+			m.outlook = new(outlook)
+			continue
 		}
+		if was != m {
+			m.outlook = was.outlook
+		}
+		t.set(m.slot, uint32(old[was.slot].Load()>>32))
 	}
-	p.table.Store(t)
+	p.members = all
+	p.table.Store(&t)
 }
 
-// update brings the cost of m up to date. Members that left are passed over.
-// What has not changed is not written: other processors have it in their caches.
-func (t *costTable) update(m *Member, now time.Duration) {
-	if !t.has(m) {
-		return
+// update brings the cost of m up to date. What has not changed is not written:
+// other processors have it in their caches.
+func (t costTable) update(m *Member, now time.Duration) {
+	if m.slot >= len(t) {
+		return // left; m is older than the table
 	}
-	o := t.outlooks[m.slot]
+	o := m.outlook
 	c, settled := o.cost(m, float32(m.InFlight()), now)
 	if m.failRate.Load() != 0 {
 		charge := float32(m.charge(now))
@@ -103,43 +104,41 @@ func (t *costTable) update(m *Member, now time.Duration) {
 	} else if !settled && at != 0 {
 		o.settled.Store(0)
 	}
-	if bits := math.Float32bits(c); bits != t.costs[m.slot].Load() {
-		t.costs[m.slot].Store(bits)
+	t.set(m.slot, math.Float32bits(c))
+}
+
+func (t costTable) set(slot int, bits uint32) {
+	was := t[slot].Load()
+	if w := uint64(bits)<<32 | was&math.MaxUint32; w != was {
+		t[slot].Store(w)
 	}
 }
 
 // refresh is update for when nothing happened but that time went by.
-func (t *costTable) refresh(m *Member, now time.Duration) {
-	if t.has(m) && t.outlooks[m.slot].settled.Load() < int64(now) {
+func (t costTable) refresh(m *Member, now time.Duration) {
+	if m.outlook.settled.Load() < int64(now) {
 		t.update(m, now)
 	}
 }
 
 // cost is a node's entry, in ns: the table has squares.
-func (t *costTable) cost(slot int) float64 {
-	return math.Sqrt(float64(math.Float32frombits(t.costs[slot].Load())))
+func (t costTable) cost(slot int) float64 {
+	return math.Sqrt(float64(math.Float32frombits(uint32(t[slot].Load() >> 32))))
 }
-
-func (t *costTable) has(m *Member) bool { return m.slot < len(t.members) && t.members[m.slot] == m }
 
 // Done implements [Learner].
 func (p *marginal) Done(m *Member, e Event) {
-	t := p.table.Load()
-	if t.has(m) && e.Class == OK && e.Latency > 0 {
-		t.outlooks[m.slot].latency.add(e.Now, e.Latency, outlookMemory)
+	if e.Class == OK && e.Latency > 0 {
+		m.outlook.latency.add(e.Now, e.Latency, outlookMemory)
 	}
-	t.update(m, e.Now)
+	p.table.Load().update(m, e.Now)
 }
 
 // Reported implements [Learner].
 func (p *marginal) Reported(m *Member, r Report, now time.Duration, asked bool) {
-	t := p.table.Load()
-	if !t.has(m) {
-		return
-	}
-	t.outlooks[m.slot].reported(r, m.InFlight(), now)
+	m.outlook.reported(r, m.InFlight(), now)
 	if asked {
-		t.update(m, now)
+		p.table.Load().update(m, now)
 	}
 }
 
@@ -147,33 +146,52 @@ func (p *marginal) Reported(m *Member, r Report, now time.Duration, asked bool) 
 func (p *marginal) Pick(v *View, q Query) int { return p.brief(v, q.Now, q.Rand) }
 
 func (p *marginal) brief(v *View, now time.Duration, r uint64) int {
-	t := p.table.Load()
+	t := *p.table.Load()
 	n := len(v.members)
 	start := below(r, n)
 	// Time has changed the costs of two others, perhaps.
 	t.refresh(v.members[start], now)
 	t.refresh(v.members[wrap(start+n/2, n)], now)
-	// Costs are not negative: such floats compare as their bits do. Place and
-	// cost in one word make the least of them one instruction without a branch;
-	// places count from start, so that it is the first among equals.
-	least := uint64(math.MaxUint64)
-	if v.dense && n <= len(t.costs) {
-		costs := t.costs[:n]
-		for i := range costs[start:] {
-			least = min(least, uint64(costs[start+i].Load())<<32|uint64(i))
-		}
-		for i := range costs[:start] {
-			least = min(least, uint64(costs[i].Load())<<32|uint64(n-start+i))
-		}
-	} else {
-		for k := range n {
-			slot := v.slots[wrap(start+k, n)]
-			if int(slot) < len(t.costs) { // else the table is older than v
-				least = min(least, uint64(t.costs[slot].Load())<<32|uint64(k))
+	if v.dense && n == len(t) {
+		return t.least(r % circle)
+	}
+	best, least := start, uint64(math.MaxUint64)
+	for k := range n {
+		i := wrap(start+k, n)
+		if slot := v.slots[i]; int(slot) < len(t) { // else the table is older than v
+			if w := t[slot].Load() >> 32; w < least {
+				least, best = w, i
 			}
 		}
 	}
-	return wrap(start+int(uint32(least)), n)
+	return best
+}
+
+// Slots have places on a circle, at equal distances: turned by a random angle,
+// each is as likely as any to be the first of equals.
+const circle = 1 << 31
+
+func place(slot, n int) uint64 { return (uint64(slot)*circle + uint64(n) - 1) / uint64(n) }
+
+// least returns the slot with the least cost; among equals the first on the
+// circle after it was turned. Costs are not negative: such floats compare as
+// their bits do, and with the place below them the least is found without a
+// branch. Four at a time do not wait for each other.
+func (t costTable) least(turn uint64) int {
+	n, costs := uint64(len(t)), t
+	a := uint64(math.MaxUint64)
+	b, c, d := a, a, a
+	for ; len(costs) >= 4; costs = costs[4:] {
+		a = min(a, (costs[0].Load()+turn)&^circle)
+		b = min(b, (costs[1].Load()+turn)&^circle)
+		c = min(c, (costs[2].Load()+turn)&^circle)
+		d = min(d, (costs[3].Load()+turn)&^circle)
+	}
+	for i := range costs {
+		a = min(a, (costs[i].Load()+turn)&^circle)
+	}
+	at := (min(a, b, c, d) - turn) % circle
+	return int(at * n / circle)
 }
 
 // wrap is i modulo n for i below 2n, without a division.

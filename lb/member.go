@@ -9,31 +9,64 @@ import (
 // Member is a node in a pool, with what the pool knows about it. Its methods
 // are safe for concurrent use.
 type Member struct {
-	// What every request changes has a cache line of its own: two processors
-	// that work on different nodes do not disturb each other.
-	load     atomic.Uint64 // acquired << 24 | in flight
-	fails    atomic.Uint64 // failed and rejected
-	failRate atomic.Uint64 // float64 bits: recent share of failures, moved by each outcome
-	failAt   atomic.Int64  // when failRate was moved last
+	// The first cache line is all that a request needs while all is well; members
+	// begin at one, and two processors that work on different nodes do not
+	// disturb each other.
+	acquired atomic.Uint64 // leases ever given
+	ended    atomic.Uint64 // sum of their latencies << endedBits | leases that are done
 	latency  latency       // kept by PeakEWMA
-	report   reported
-	busy     atomic.Int64 // ns: sum of latencies
-	inRow    atomic.Int32 // failures without a success between them
-	_        [28]byte
+	failRate atomic.Uint64 // float64 bits: recent share of failures, moved by each outcome
+	node     *Node         // constant
+	slot     int           // constant: a small number that no other member has
+	outlook  *outlook      // constant: what Marginal knows about it
+	weight   float64       // constant: the node's weight, or 1
 
-	node      *Node        // constant
-	slot      int          // constant: a small number that no other member has
+	fails     atomic.Uint64 // failed and rejected
+	failAt    atomic.Int64  // when failRate was moved last
+	inRow     atomic.Int32  // failures without a success between them
+	report    reported
 	drainTill atomic.Int64 // its last report asked for no new requests; believed until then
+	slow      atomic.Int64 // ns: sum of the latencies that do not fit into ended
 	hash      uint64       // constant: of the ID, the same in every process
-	weight    float64      // constant: the node's weight, or 1
 
-	state memberState // guarded by the pool's mu
+	state  memberState // guarded by the pool's mu
+	busy   uint64      // guarded by the pool's mu: sum of latencies that were taken over from ended
+	folded uint64      // guarded by the pool's mu: what ended held of them then
+
+	_ [56]byte // allocated by 256 bytes
 }
 
+// A request's end is one atomic instruction: ended has the sum of latencies
+// above the count. A carry from the count is a unit in the sum: one in sixteen
+// million.
 const (
-	oneAcquired  = 1<<24 | 1
-	inFlightMask = 1<<24 - 1
+	endedBits = 24
+	busyUnit  = 10 // bits of ns in a unit of the sum
+	// foldEvery requests at most slowLatency long do not fill the sum's 40 bits.
+	foldEvery   = 1 << 16
+	slowLatency = 8 * time.Second
 )
+
+// end notes that a lease is done, after latency or an unknown time, 0. It
+// reports whether it is time to fold.
+func (m *Member) end(latency time.Duration) bool {
+	w := uint64(1)
+	if latency < slowLatency {
+		w |= uint64(latency+1<<busyUnit/2) >> busyUnit << endedBits
+	} else {
+		m.slow.Add(int64(latency))
+	}
+	return m.ended.Add(w)%foldEvery == 0
+}
+
+// fold takes the sum of latencies over from ended before it overflows, and
+// returns it; the pool's mu is held.
+func (m *Member) fold() time.Duration {
+	sum := m.ended.Load() >> endedBits
+	m.busy += (sum - m.folded) & (1<<(64-endedBits) - 1)
+	m.folded = sum
+	return time.Duration(m.busy<<busyUnit) + time.Duration(m.slow.Load())
+}
 
 // Node returns the node, which does not change while it is a member.
 func (m *Member) Node() *Node { return m.node }
@@ -46,10 +79,16 @@ func (m *Member) Slot() int { return m.slot }
 func (m *Member) Weight() float64 { return m.weight }
 
 // InFlight returns the number of leases that are not done.
-func (m *Member) InFlight() int { return int(m.load.Load() & inFlightMask) }
+//
+// The ended are read first: a request that begins and ends meanwhile counts as
+// in flight, never as less than none.
+func (m *Member) InFlight() int {
+	ended := m.ended.Load()
+	return int((m.acquired.Load() - ended) & (1<<endedBits - 1))
+}
 
 // Acquired returns the number of leases ever given for it.
-func (m *Member) Acquired() uint64 { return m.load.Load() >> 24 }
+func (m *Member) Acquired() uint64 { return m.acquired.Load() }
 
 // FailRate returns the recent share of failures as of now, from 0 to 1. It is
 // halved by each success and by every three seconds.

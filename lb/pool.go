@@ -199,9 +199,9 @@ func (p *Pool) Acquire(ctx context.Context, r Request) (Lease, error) {
 }
 
 func (p *Pool) lease(m *Member, now time.Duration) (Lease, error) {
-	m.load.Add(oneAcquired)
+	m.acquired.Add(1)
 	if p.closing.Load() { // Shutdown counted leases before or after this one
-		m.load.Add(^uint64(0))
+		m.acquired.Add(^uint64(0))
 		p.left()
 		return Lease{}, ErrClosed
 	}
@@ -444,7 +444,7 @@ func (p *Pool) inFlight() int {
 func (p *Pool) moves() uint64 {
 	var n uint64
 	for _, m := range p.view.Load().members {
-		n += m.load.Load()
+		n += m.acquired.Load() + m.ended.Load()
 	}
 	return n
 }

@@ -41,13 +41,15 @@ func newMember(n *Node, old *Member, used []bool) *Member {
 	}
 	m.state = old.state
 	m.drainTill.Store(old.drainTill.Load())
-	m.load.Store(old.load.Load() &^ inFlightMask)
+	done := old.Acquired()
+	m.acquired.Store(done)
+	m.ended.Store(done & (1<<endedBits - 1))
 	m.fails.Store(old.fails.Load())
 	m.failRate.Store(old.failRate.Load())
 	m.failAt.Store(old.failAt.Load())
 	m.inRow.Store(old.inRow.Load())
 	m.latency.word.Store(old.latency.word.Load())
-	m.busy.Store(old.busy.Load())
+	m.slow.Store(int64(old.fold()))
 	if r, at, ok := old.Report(); ok {
 		m.report.store(r, at)
 	}

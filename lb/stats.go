@@ -45,7 +45,7 @@ type NodeStats struct {
 	Node     *Node
 	Acquired int64         // leases ever given
 	Failed   int64         // of these, ended as Failed or Rejected
-	Busy     time.Duration // sum of the latencies of those that have ended
+	Busy     time.Duration // sum of the latencies of those that have ended, each to a microsecond
 	InFlight int64         // leases that are not done
 	FailRate float64       // recent share of failures, 0 to 1
 	Report   *Report       // newest report; nil: none
@@ -66,7 +66,7 @@ func (p *Pool) Nodes() []NodeStats {
 			Node:     m.node,
 			Acquired: int64(m.Acquired()),
 			Failed:   int64(m.fails.Load()),
-			Busy:     time.Duration(m.busy.Load()),
+			Busy:     m.fold(),
 			InFlight: int64(m.InFlight()),
 			FailRate: m.FailRate(now),
 			Usable:   v.Find(m) >= 0,
