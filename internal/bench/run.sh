@@ -11,6 +11,7 @@ usage: internal/bench/run.sh AREA [FLAG...]
   cookiecache  beside gorilla/securecookie, gorilla/sessions, JWE and Fernet
   lb           the proxies of lb/lbhttp and lb/lbtcp beside HAProxy, nginx,
                fasthttp and httputil.ReverseProxy
+  lbpick       one choice of a node beside httplb, kratos and the least possible
   memcached    cache/memcached beside bare gomemcache, on a private memcached
   replication  package replication beside PostgreSQL's logical replication,
                Slony-I, Bucardo and bulk loads, on private servers
@@ -70,7 +71,7 @@ area=${1-}
 [ $# = 0 ] || shift
 case $area in
 -h | --help | help) usage && exit 0 ;;
-cache | cookiecache) ;;
+cache | cookiecache | lbpick) ;;
 lb)
 	needs haproxy haproxy
 	needs nginx nginx
