@@ -38,6 +38,9 @@ mariadbd                              mariadb-server
 chromium                              chromium
 node                                  nodejs
 npm                                   npm
+ip                                    iproute2
+nft                                   nftables
+keepalived                            keepalived
 gcc                                   gcc
 /usr/include/stdlib.h                 libc6-dev
 NEEDS

@@ -15,9 +15,10 @@ type Step func(r *Request, c *Candidates)
 
 // Candidates are the nodes that may still be chosen for a request.
 type Candidates struct {
-	v   *View
-	now time.Duration
-	rnd uint64
+	v      *View
+	usable *View // what may be chosen at all
+	now    time.Duration
+	rnd    uint64
 }
 
 // Len returns how many are left.
@@ -71,7 +72,7 @@ func ByAge(age time.Duration) Step {
 // ByAttr keeps the nodes that have the attribute with that value.
 func ByAttr(name, value string) Step {
 	return func(_ *Request, c *Candidates) {
-		c.Keep(func(m *Member) bool { return m.node.Attr[name] == value })
+		c.Keep(func(m *Member) bool { return m.Node().Attr[name] == value })
 	}
 }
 
@@ -80,7 +81,7 @@ func ByAttr(name, value string) Step {
 func ByTier() Step {
 	return func(r *Request, c *Candidates) {
 		c.Keep(func(m *Member) bool {
-			t, has := m.node.Attr["tier"]
+			t, has := m.Node().Attr["tier"]
 			return !has || t == strconv.Itoa(int(r.Tier))
 		})
 	}
@@ -90,19 +91,15 @@ func ByTier() Step {
 // among the candidates: others are for when these are down. Without the
 // attribute, or with one that is no number, it is 0.
 func ByPriority() Step {
-	level := func(m *Member) int {
-		n, _ := strconv.Atoi(m.node.Attr["priority"])
-		return n
-	}
 	return func(_ *Request, c *Candidates) {
 		if c.Len() == 0 {
 			return
 		}
-		lowest := level(c.At(0))
+		lowest := c.At(0).priority()
 		for _, m := range c.v.members {
-			lowest = min(lowest, level(m))
+			lowest = min(lowest, m.priority())
 		}
-		c.Keep(func(m *Member) bool { return level(m) == lowest })
+		c.Keep(func(m *Member) bool { return m.priority() == lowest })
 	}
 }
 

@@ -2,6 +2,7 @@ package lb_test
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"testing"
@@ -141,6 +142,44 @@ func TestCandidatesSortAndTruncate(t *testing.T) {
 		}
 	}}})
 	if got := used(t, p, lb.Request{}, 50); !slices.Equal(got, []string{"n04", "n05"}) {
+		t.Errorf("used %v", got)
+	}
+}
+
+// The next priority takes over what the first cannot do any more, step by step.
+func TestPrioritiesOverflowWhenHealthDrops(t *testing.T) {
+	var list []lb.Node
+	for i := range 10 {
+		list = append(list, attr(fmt.Sprintf("a%d", i)), attr(fmt.Sprintf("b%d", i), "priority", "1"))
+	}
+	p := newPool(t, lb.Config{Nodes: list, Steps: []lb.Step{lb.Overflow(1.4)}, Panic: -1, Policy: lb.Random{}})
+	for down, want := range []float64{0, 0, 0, 0.02, 0.16, 0.3, 0.44, 0.58, 0.72, 0.86, 1} { // of b
+		got := 0
+		for id, n := range shares(t, p, 4000) {
+			if id[0] == 'b' {
+				got += n
+			}
+		}
+		if share := float64(got) / 4000; math.Abs(share-want) > 0.04 {
+			t.Errorf("%d of 10 down: the second priority has %.2f, want %.2f", down, share, want)
+		}
+		if down < 10 {
+			if err := p.SetHealthy(fmt.Sprintf("a%d", down), false); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	// Those of the second that are tried already leave the rest to the others.
+	if err := p.SetHealthy("a0", true); err != nil {
+		t.Fatal(err)
+	}
+	var tried []*lb.Node
+	for _, n := range p.Nodes() {
+		if n.Node.ID[0] == 'b' {
+			tried = append(tried, n.Node)
+		}
+	}
+	if got := used(t, p, lb.Request{Exclude: tried, Strict: true}, 50); !slices.Equal(got, []string{"a0"}) {
 		t.Errorf("used %v", got)
 	}
 }

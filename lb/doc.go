@@ -13,16 +13,21 @@
 //	lease.Done(lb.Outcome{Err: err, Latency: time.Since(begin)})
 //
 // The package opens no connection: lb/lbhttp, lb/lbtcp, lb/lbsql and
-// lb/lbmemcached put the same pool behind their protocols, and lb/lbsim runs
-// it on a simulated farm.
+// lb/lbmemcached put the same pool behind their protocols, lb/lbcast brings it
+// the nodes' reports, and lb/lbsim runs it on a simulated farm.
 //
 // # Guarantees
 //
 //   - A choice is made per request, and no request sticks to a node unless a
 //     policy that hashes is asked for.
 //   - Set never waits for Acquire, nor Acquire for Set; what was learnt about a
-//     node that stays is kept, and leases of nodes that leave stay valid.
-//   - A node in Request.Exclude is never chosen while another may be.
+//     node that stays is kept, also when its address, weight or attributes
+//     change, with its requests in flight. Leases of nodes that leave stay valid.
+//   - A node in Request.Exclude is never chosen while another may be, and never
+//     at all if Request.Strict is set.
+//   - A node never gets a request while it has as many as its limit says, be it
+//     Config.Limit or what Config.Adaptive found.
+//   - With Check.First a node gets no request before a check of it succeeded.
 //   - A node that drains gets no new requests, in a panic neither.
 //   - Requests in flight are counted exactly: each lease counts from Acquire to
 //     its first Done, a second Done changes nothing.
@@ -31,6 +36,9 @@
 // # What happens when
 //
 //   - no node may be used: Acquire returns [ErrNoNodes] at once.
+//   - all nodes that may have a request are at their limit: it waits in
+//     Config.Queue, tiers in turn; without one, or when it is full, Acquire
+//     returns [ErrQueueFull] at once.
 //   - fewer nodes are healthy than Config.Panic: health is not believed, and all
 //     are used but those that drain.
 //   - a report is nonsense: it is counted and forgotten.

@@ -66,19 +66,19 @@ const unknownLatency = float64(time.Second)
 // unknown is the latency to count with while no request has succeeded: nothing
 // before the first one, and much while one is on its way or after failures.
 func (m *Member) unknown(inFlight float64, now time.Duration) float64 {
-	if m.failRate.Load() == 0 {
-		return unknownLatency * inFlight
-	}
-	return unknownLatency * (inFlight + min(4*m.FailRate(now), 1))
+	return unknownLatency * (inFlight + min((m.charge(now)-1)/25, 1))
 }
 
-// charge is the factor by which failures make a node dearer: a node that
-// failed lately must be a hundred times better than the others to be chosen.
+// charge is the factor by which failures make a node dearer: 26 after one, a
+// hundred and more after three, and little some seconds later, so that a node
+// that fails is tried now and then, and one that is well again has its share
+// soon.
 func (m *Member) charge(now time.Duration) float64 {
 	if m.failRate.Load() == 0 {
 		return 1
 	}
-	return 1 + 100*m.FailRate(now)
+	r := m.FailRate(now)
+	return 1 + 400*r*r
 }
 
 // least returns the place with the least cost; among equals the first after a

@@ -11,7 +11,7 @@ type Choice struct {
 	Chosen bool
 	// Why says in a word what became of it: "chosen", "candidate" (it could have
 	// been), "excluded", "limit", "step" (a candidacy step dropped it), or why it
-	// may not be used now: "draining", "down", "ejected"; "starting" if it is new
+	// may not be used now: "draining", "unchecked", "down", "ejected"; "starting" if it is new
 	// and had its share for the moment.
 	Why string
 	// Cost is what the policy went by, less is better, in units of its own; 0 if
@@ -40,37 +40,33 @@ func (p *Pool) Explain(ctx context.Context, r Request) ([]Choice, error) {
 	p.change(func() {})
 	v := p.view.Load()
 	c := new(View)
-	_ = p.gather(c, v, r.Exclude, now) || p.gather(c, v, nil, now)
-	could := slices.Clone(c.members)
-	for _, step := range p.steps {
-		step(&q.Request, &Candidates{v: c, now: now, rnd: mix(q.Rand)})
-	}
-	c.weigh()
+	var could []*Member
 	chosen := -1
-	if len(c.members) > 0 {
+	if p.narrow(c, v, &q, func(c *View) { could = slices.Clone(c.members) }) == nil {
+		c.weigh()
 		chosen = p.policy.Pick(c, q)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	list := make([]Choice, len(p.members))
 	for i, m := range p.members {
-		ch := Choice{Node: m.node, InFlight: m.InFlight(), FailRate: m.FailRate(now)}
+		ch := Choice{Node: m.Node(), InFlight: m.InFlight(), FailRate: m.FailRate(now)}
 		if k, ok := p.policy.(coster); ok {
 			ch.Cost = k.costOf(m, q)
 		}
 		switch {
 		case chosen >= 0 && c.members[chosen] == m:
 			ch.Chosen, ch.Why = true, "chosen"
-		case slices.Contains(c.members, m):
+		case chosen >= 0 && slices.Contains(c.members, m):
 			ch.Why = "candidate"
 		case slices.Contains(could, m):
 			ch.Why = "step"
-		case slices.Contains(r.Exclude, m.node):
+		case excluded(r.Exclude, m.Node()):
 			ch.Why = "excluded"
-		case v.Find(m) >= 0 && p.limit > 0 && m.InFlight() >= p.limit:
+		case v.Find(m) >= 0 && p.full(m):
 			ch.Why = "limit"
 		default:
-			ch.Why = m.status(now, p.ramp)
+			ch.Why = m.status(now)
 		}
 		list[i] = ch
 	}
@@ -89,9 +85,9 @@ func (ewmaTwo) costOf(m *Member, q Query) float64  { return m.ewmaCost(q.Now) }
 func (ewmaScan) costOf(m *Member, q Query) float64 { return m.ewmaCost(q.Now) }
 
 func (leastInFlight) costOf(m *Member, _ Query) float64 {
-	return float64(m.InFlight()+1) / m.weight
+	return float64(m.InFlight()+1) / m.Weight()
 }
 
 func (twoChoices) costOf(m *Member, _ Query) float64 {
-	return float64(m.InFlight()+1) / m.weight
+	return float64(m.InFlight()+1) / m.Weight()
 }

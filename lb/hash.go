@@ -28,7 +28,7 @@ func (v *View) highest(key uint64, may func(*Member) bool) int {
 			continue
 		}
 		u := (float64(mix(key^m.hash)>>11) + 0.5) / (1 << 53)
-		if s := -m.weight / math.Log(u); best < 0 || s > top {
+		if s := -m.Weight() / math.Log(u); best < 0 || s > top {
 			best, top = i, s
 		}
 	}
@@ -61,11 +61,11 @@ func (p boundedHash) Pick(v *View, q Query) int {
 	sum, weights := 1, 0.0
 	for _, m := range v.members {
 		sum += m.InFlight()
-		weights += m.weight
+		weights += m.Weight()
 	}
 	each := p.times * float64(sum) / weights
 	return v.highest(q.Request.Key, func(m *Member) bool {
-		return float64(m.InFlight()) < math.Ceil(each*m.weight)
+		return float64(m.InFlight()) < math.Ceil(each*m.Weight())
 	})
 }
 
@@ -110,7 +110,7 @@ func fillMaglev(all []*Member) []*Member {
 	}
 	heaviest := 0.0
 	for _, m := range all {
-		heaviest = max(heaviest, m.weight)
+		heaviest = max(heaviest, m.Weight())
 	}
 	t := make([]*Member, size)
 	at := make([]uint64, len(all))
@@ -122,7 +122,7 @@ func fillMaglev(all []*Member) []*Member {
 	}
 	for filled := uint64(0); ; {
 		for i, m := range all {
-			if turns[i] += m.weight / heaviest; turns[i] < 1 {
+			if turns[i] += m.Weight() / heaviest; turns[i] < 1 {
 				continue
 			}
 			turns[i]--

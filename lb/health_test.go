@@ -3,6 +3,7 @@ package lb_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -40,6 +41,10 @@ func TestNodeThatFailsInARowIsTakenOutAndTriedAgain(t *testing.T) {
 		}
 		time.Sleep(11 * time.Second)
 		bad = ""
+		if got := shares(t, p, 400); got["n01"] == 0 || got["n01"] > 40 {
+			t.Errorf("at its return it has %d of 400, want a small part", got["n01"])
+		}
+		time.Sleep(11 * time.Second)
 		if got := shares(t, p, 400); got["n01"] != 100 {
 			t.Errorf("after recovery it has %d of 400", got["n01"])
 		}
@@ -197,6 +202,90 @@ func TestNodeThatFailsMoreThanItsPeersIsTakenOut(t *testing.T) {
 			if (n.State == "ejected") != (n.Node.ID == "n03") {
 				t.Errorf("%s is %s", n.Node.ID, n.State)
 			}
+		}
+		cancel()
+		<-done
+	})
+}
+
+// A node is not believed before its first check, and one success is enough then.
+func TestNodeIsDownUntilCheckedIfFirstIsSet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPool(t, lb.Config{Nodes: nodes(3), Policy: lb.RoundRobin{}, Check: lb.Check{
+			First: true, Rise: 3, Interval: 10 * time.Second,
+			Func: func(_ context.Context, n *lb.Node) error {
+				if n.ID == "n02" {
+					return errors.New("not ready")
+				}
+				return nil
+			},
+		}})
+		if _, err := p.Acquire(t.Context(), lb.Request{}); !errors.Is(err, lb.ErrNoNodes) {
+			t.Errorf("before any check: %v", err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- p.Run(ctx) }()
+		time.Sleep(1100 * time.Millisecond)
+		if got := shares(t, p, 30); got["n00"] != 15 || got["n01"] != 15 {
+			t.Errorf("after the first checks: %v", got)
+		}
+		if n := p.Nodes()[2]; n.State != "down" {
+			t.Errorf("one whose first check failed is %s", n.State)
+		}
+		moved := nodes(4)
+		moved[0].Addr = "elsewhere"
+		if err := p.Set(moved); err != nil {
+			t.Fatal(err)
+		}
+		if got := shares(t, p, 30); got["n01"] != 30 {
+			t.Errorf("right after a node joined and one moved: %v", got)
+		}
+		time.Sleep(1100 * time.Millisecond)
+		if got := shares(t, p, 30); len(got) != 3 {
+			t.Errorf("a second later: %v", got)
+		}
+		cancel()
+		<-done
+	})
+}
+
+func TestNodeThatIsSlowerThanItsPeersIsTakenOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPool(t, lb.Config{Nodes: nodes(10), Policy: lb.RoundRobin{}, Outlier: lb.Outlier{Slow: 3}})
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- p.Run(ctx) }()
+		synctest.Wait()
+		send := func(seconds int, slow map[string]time.Duration) {
+			for range seconds {
+				time.Sleep(time.Second)
+				for range 200 {
+					l := acquire(t, p, lb.Request{})
+					l.Done(lb.Outcome{Latency: max(10*time.Millisecond, slow[l.Node().ID])})
+				}
+			}
+		}
+		state := func() (out []string) {
+			for _, n := range p.Nodes() {
+				if n.State == "ejected" {
+					out = append(out, n.Node.ID)
+				}
+			}
+			return out
+		}
+		send(25, map[string]time.Duration{"n07": 25 * time.Millisecond})
+		if got := state(); got != nil {
+			t.Errorf("2.5 times as slow: %v taken out", got)
+		}
+		// Two stand out, one of ten may be out: the slowest.
+		send(25, map[string]time.Duration{"n07": 50 * time.Millisecond, "n03": 40 * time.Millisecond})
+		if got := fmt.Sprint(state()); got != "[n07]" {
+			t.Errorf("%v taken out, want n07", got)
+		}
+		send(60, nil)
+		if got := state(); got != nil {
+			t.Errorf("well again: %v taken out", got)
 		}
 		cancel()
 		<-done

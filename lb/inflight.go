@@ -28,7 +28,7 @@ func (leastInFlight) brief(v *View, _ time.Duration, r uint64) int {
 			i -= n
 		}
 		m := v.members[i]
-		if c := float64(m.InFlight()+1) / m.weight; best < 0 || c < least {
+		if c := float64(m.InFlight()+1) / m.Weight(); best < 0 || c < least {
 			best, least = i, c
 		}
 	}
@@ -79,7 +79,7 @@ func (twoChoices) brief(v *View, _ time.Duration, r uint64) int {
 		}
 		return i
 	}
-	if float64(b.InFlight()+1)*a.weight < float64(a.InFlight()+1)*b.weight {
+	if float64(b.InFlight()+1)*a.Weight() < float64(a.InFlight()+1)*b.Weight() {
 		return j
 	}
 	return i
@@ -95,7 +95,7 @@ func (p dChoices) Pick(v *View, q Query) int {
 		i := below(r, n)
 		r = mix(r)
 		m := v.members[i]
-		if c := float64(m.InFlight()+1) / m.weight; best < 0 || c < least {
+		if c := float64(m.InFlight()+1) / m.Weight(); best < 0 || c < least {
 			best, least = i, c
 		}
 	}

@@ -1,14 +1,15 @@
 package lb
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
 
 // JoinIdleQueue chooses a node that reported a free core, each report for one
-// request, the oldest first; without such at random (Lu et al., Join-Idle-Queue,
-// 2011). Nodes should send a report to one of the balancers, drawn at random,
-// when a core gets free.
+// request, the newest first; without such at random (Lu et al., Join-Idle-Queue,
+// 2011). Nodes should send a report for each core that gets free, to one of the
+// balancers, drawn at random.
 type JoinIdleQueue struct{}
 
 // Picker implements [Policy].
@@ -16,7 +17,7 @@ func (JoinIdleQueue) Picker() (Picker, error) { return new(idleQueue), nil }
 
 type idleQueue struct {
 	mu    sync.Mutex
-	queue []*Member // guarded by mu
+	queue []*Member // guarded by mu: newest last, since what it says holds longest
 }
 
 const idleQueueMax = 1024
@@ -31,9 +32,10 @@ func (p *idleQueue) Reported(m *Member, r Report, _ time.Duration, _ bool) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.queue) < idleQueueMax {
-		p.queue = append(p.queue, m)
+	if len(p.queue) == idleQueueMax {
+		p.queue = slices.Delete(p.queue, 0, 1)
 	}
+	p.queue = append(p.queue, m)
 }
 
 func (p *idleQueue) Pick(v *View, q Query) int {
@@ -54,9 +56,9 @@ func (p *idleQueue) next() *Member {
 	if len(p.queue) == 0 {
 		return nil
 	}
-	m := p.queue[0]
-	n := copy(p.queue, p.queue[1:])
-	p.queue[n] = nil
-	p.queue = p.queue[:n]
+	last := len(p.queue) - 1
+	m := p.queue[last]
+	p.queue[last] = nil
+	p.queue = p.queue[:last]
 	return m
 }

@@ -13,12 +13,12 @@ type Lease struct {
 	leak *leak // nil unless Config.FindLeaks
 }
 
-// Node returns the node to send to; nil for the zero Lease.
+// Node returns the node to send to, as it is now; nil for the zero Lease.
 func (l *Lease) Node() *Node {
 	if l.m == nil {
 		return nil
 	}
-	return l.m.node
+	return l.m.Node()
 }
 
 // Done says how the request ended, and gives the lease back. A second Done
@@ -43,10 +43,18 @@ func (p *Pool) done(m *Member, o *Outcome) {
 		m.fold()
 		p.mu.Unlock()
 	}
+	if m.adapt != nil {
+		m.adapt.ended(p.now(), o.Latency, o.class(), m.InFlight()+1)
+	}
 	if p.learner != nil || o.Report != nil || o.Err != nil || o.Class != OK || m.failRate.Load() != 0 {
 		p.learn(m, o)
 	}
-	p.queue.next()
+	if p.trace.Done != nil {
+		seen := *o
+		seen.Class = o.class()
+		p.trace.Done(m.Node(), seen)
+	}
+	p.released(m)
 	if p.closing.Load() {
 		p.left()
 	}

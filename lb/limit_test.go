@@ -136,3 +136,146 @@ func TestBudgetBoundsRetriesInAnOutage(t *testing.T) {
 		}
 	})
 }
+
+func TestWaitersGetNodesThatJoin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPool(t, lb.Config{Nodes: nodes(1), Limit: 2, Queue: lb.Queue{Len: 100, Wait: time.Hour}})
+		var got atomic.Int32
+		var wg sync.WaitGroup
+		for range 10 {
+			wg.Go(func() {
+				if _, err := p.Acquire(t.Context(), lb.Request{}); err != nil {
+					t.Error(err)
+				}
+				got.Add(1)
+			})
+		}
+		for n := 1; n <= 5; n++ {
+			if err := p.Set(nodes(n)); err != nil {
+				t.Fatal(err)
+			}
+			if synctest.Wait(); int(got.Load()) != 2*n {
+				t.Errorf("with %d nodes %d have one, want two each", n, got.Load())
+			}
+		}
+		wg.Wait()
+	})
+}
+
+// Steps give tiers different nodes: one whose nodes are busy does not keep
+// others from theirs, and waits for its own.
+func TestTiersWaitForTheirOwnNodes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPool(t, lb.Config{
+			Nodes: []lb.Node{attr("free", "tier", "0"), attr("paid", "tier", "1")},
+			Steps: []lb.Step{lb.ByTier()}, Limit: 1, Queue: lb.Queue{Len: 10, Wait: time.Minute},
+		})
+		busy := acquire(t, p, lb.Request{})
+		served := make(chan string, 10)
+		for range 3 {
+			go func() {
+				l, err := p.Acquire(t.Context(), lb.Request{})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				served <- l.Node().ID
+				l.Done(lb.Outcome{})
+			}()
+		}
+		synctest.Wait()
+		for range 5 {
+			l := acquire(t, p, lb.Request{Tier: 1})
+			l.Done(lb.Outcome{})
+		}
+		if synctest.Wait(); len(served) != 0 {
+			t.Errorf("tier 0 was served by %s", <-served)
+		}
+		busy.Done(lb.Outcome{})
+		for range 3 {
+			if id := <-served; id != "free" {
+				t.Errorf("tier 0 was served by %s", id)
+			}
+		}
+	})
+}
+
+// Once the first has waited for half of what it may, the last come is served
+// first: it is in time.
+func TestQueueServesTheLastFirstUnderOverload(t *testing.T) {
+	for _, tt := range []struct {
+		wait  time.Duration
+		order string
+	}{{time.Minute, "[0 1 2]"}, {1800 * time.Millisecond, "[2 1]"}} {
+		synctest.Test(t, func(t *testing.T) {
+			p := newPool(t, lb.Config{Nodes: nodes(1), Limit: 1, Queue: lb.Queue{Len: 10, Wait: tt.wait}})
+			l := acquire(t, p, lb.Request{})
+			var order []int
+			var mu sync.Mutex
+			var wg sync.WaitGroup
+			for i := range 3 {
+				wg.Go(func() {
+					l, err := p.Acquire(t.Context(), lb.Request{})
+					if err != nil {
+						return
+					}
+					mu.Lock()
+					order = append(order, i)
+					mu.Unlock()
+					time.Sleep(500 * time.Millisecond)
+					l.Done(lb.Outcome{})
+				})
+				time.Sleep(400 * time.Millisecond)
+			}
+			l.Done(lb.Outcome{})
+			wg.Wait()
+			if got := fmt.Sprint(order); got != tt.order {
+				t.Errorf("waiting at most %v: served %s, want %s", tt.wait, got, tt.order)
+			}
+			if s := p.Stats(); s.Waiting != 0 || s.InFlight != 0 {
+				t.Errorf("%+v", s)
+			}
+		})
+	}
+}
+
+// Three nodes that slow down with what they have, twice as many clients as they
+// can serve: the queue holds back what the limits do not let through.
+func TestAdaptiveLimitWorksWithTheQueue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPool(t, lb.Config{Nodes: nodes(3), Adaptive: lb.Adaptive{On: true, Start: 40, Max: 60}, Queue: lb.Queue{Len: 1000, Wait: time.Minute}})
+		var inFlight [3]atomic.Int32
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		for range 120 {
+			wg.Go(func() {
+				for ctx.Err() == nil {
+					l, err := p.Acquire(ctx, lb.Request{})
+					if err != nil {
+						return
+					}
+					n := &inFlight[l.Node().ID[2]-'0']
+					d := 10 * time.Millisecond * time.Duration(max(n.Add(1), 8)) / 8 // eight cores
+					time.Sleep(d)
+					n.Add(-1)
+					l.Done(lb.Outcome{Latency: d})
+				}
+			})
+		}
+		time.Sleep(30 * time.Second)
+		for _, n := range p.Nodes() {
+			if n.Limit < 6 || n.Limit > 20 {
+				t.Errorf("%s of eight cores has the limit %d", n.Node.ID, n.Limit)
+			}
+		}
+		s := p.Stats()
+		if s.Waiting < 50 || s.Acquired < 30*2400*7/10 {
+			t.Errorf("%+v, want about 70000 acquired, and the rest waiting", s)
+		}
+		cancel()
+		wg.Wait()
+		if s := p.Stats(); s.Waiting != 0 || s.InFlight != 0 {
+			t.Errorf("at the end %+v", s)
+		}
+	})
+}

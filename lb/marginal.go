@@ -9,12 +9,13 @@ import (
 
 // Marginal is the default: it sends each request where it delays least, itself
 // and the others. It looks at all nodes: at what each one's reports said
-// (requests in flight there, cores, slowness), as far as that still holds, at
-// what this pool has in flight there, and at the latencies of its own requests.
+// (requests in flight there, cores, slowness), as far as that still holds, which
+// it learns from the reports, at what this pool has in flight there, and at the
+// latencies of its own requests.
 //
 // It needs no weights; a node's weight counts until its first reply. Nodes that
 // do not report are judged by latency alone, as by [PeakEWMA] with Scan, and
-// may be mixed with others. Failures make a node dearer, up to a hundredfold.
+// may be mixed with others. Failures make a node dearer, up to four hundredfold.
 //
 // docs/lb.md has its tables, and says when it loses.
 type Marginal struct {
@@ -33,7 +34,7 @@ func (c Marginal) Picker() (Picker, error) {
 	case c.Probes == 0:
 		c.Probes = 1
 	}
-	p := &marginal{probes: max(c.Probes, 0)}
+	p := &marginal{probes: max(c.Probes, 0), persists: newPersistence()}
 	p.table.Store(new(costTable))
 	return p, nil
 }
@@ -42,9 +43,9 @@ func (c Marginal) Picker() (Picker, error) {
 // over a few cache lines. A cost is brought up to date when something happens
 // to its node, and a few others with each pick, since time changes them too.
 type marginal struct {
-	probes  float64
-	table   atomic.Pointer[costTable]
-	members []*Member // owned by Members: those of the table
+	probes   float64
+	persists *persistence
+	table    atomic.Pointer[costTable]
 }
 
 // costTable has the costs by slot, as float32 bits << 32 | place; places are
@@ -63,37 +64,34 @@ func (p *marginal) Members(all []*Member) {
 		n = max(n, m.slot+1)
 	}
 	t := make(costTable, n)
-	known := make(map[string]*Member, len(p.members))
-	for _, m := range p.members {
-		known[m.node.ID] = m
-	}
 	for slot := range t {
 		t[slot].Store(place(slot, n))
 	}
 	old := *p.table.Load()
 	for _, m := range all {
-		was := known[m.node.ID]
-		if was == nil {
+		if m.outlook == nil {
 			m.outlook = new(outlook)
-			continue
+		} else if m.slot < len(old) {
+			t.set(m.slot, uint32(old[m.slot].Load()>>32))
 		}
-		if was != m {
-			m.outlook = was.outlook
-		}
-		t.set(m.slot, uint32(old[was.slot].Load()>>32))
 	}
-	p.members = all
 	p.table.Store(&t)
 }
 
+// equal are the bits of a cost that do not count: costs within a fifth of each
+// other, which is a tenth of the time, are the same, and the random turn of a
+// pick decides. Otherwise all balancers would have the same favourites, for
+// differences that are chance.
+const equal = 1<<21 - 1
+
 // update brings the cost of m up to date. What has not changed is not written:
 // other processors have it in their caches.
-func (t costTable) update(m *Member, now time.Duration) {
+func (p *marginal) update(t costTable, m *Member, now time.Duration) {
 	if m.slot >= len(t) {
 		return // left; m is older than the table
 	}
 	o := m.outlook
-	c, settled := o.cost(m, float32(m.InFlight()), now)
+	c, settled := o.cost(m, float32(m.InFlight()), now, p.persists)
 	if m.failRate.Load() != 0 {
 		charge := float32(m.charge(now))
 		c *= charge * charge
@@ -104,20 +102,20 @@ func (t costTable) update(m *Member, now time.Duration) {
 	} else if !settled && at != 0 {
 		o.settled.Store(0)
 	}
-	t.set(m.slot, math.Float32bits(c))
+	t.set(m.slot, math.Float32bits(c)&^equal)
+}
+
+// refresh is update for when nothing happened but that time went by.
+func (p *marginal) refresh(t costTable, m *Member, now time.Duration) {
+	if m.outlook.settled.Load() < int64(now) {
+		p.update(t, m, now)
+	}
 }
 
 func (t costTable) set(slot int, bits uint32) {
 	was := t[slot].Load()
 	if w := uint64(bits)<<32 | was&math.MaxUint32; w != was {
 		t[slot].Store(w)
-	}
-}
-
-// refresh is update for when nothing happened but that time went by.
-func (t costTable) refresh(m *Member, now time.Duration) {
-	if m.outlook.settled.Load() < int64(now) {
-		t.update(m, now)
 	}
 }
 
@@ -131,14 +129,14 @@ func (p *marginal) Done(m *Member, e Event) {
 	if e.Class == OK && e.Latency > 0 {
 		m.outlook.latency.add(e.Now, e.Latency, outlookMemory)
 	}
-	p.table.Load().update(m, e.Now)
+	p.update(*p.table.Load(), m, e.Now)
 }
 
 // Reported implements [Learner].
 func (p *marginal) Reported(m *Member, r Report, now time.Duration, asked bool) {
-	m.outlook.reported(r, m.InFlight(), now)
+	m.outlook.reported(r, m.InFlight(), now, p.persists)
 	if asked {
-		p.table.Load().update(m, now)
+		p.update(*p.table.Load(), m, now)
 	}
 }
 
@@ -150,10 +148,10 @@ func (p *marginal) brief(v *View, now time.Duration, r uint64) int {
 	n := len(v.members)
 	start := below(r, n)
 	// Time has changed the costs of two others, perhaps.
-	t.refresh(v.members[start], now)
-	t.refresh(v.members[wrap(start+n/2, n)], now)
+	p.refresh(t, v.members[start], now)
+	p.refresh(t, v.members[wrap(start+n/2, n)], now)
 	if v.dense && n == len(t) {
-		return t.least(r % circle)
+		return t.least(r)
 	}
 	best, least := start, uint64(math.MaxUint64)
 	for k := range n {
@@ -167,30 +165,32 @@ func (p *marginal) brief(v *View, now time.Duration, r uint64) int {
 	return best
 }
 
-// Slots have places on a circle, at equal distances: turned by a random angle,
-// each is as likely as any to be the first of equals.
+// Slots have places on a circle, at equal distances. For each pick it is turned
+// by a random angle, and halves, quarters and so on of it change sides or do
+// not: the first of equals is any of them then. The turn alone would prefer the
+// first of a cluster, the changes of sides one of three.
 const circle = 1 << 31
 
 func place(slot, n int) uint64 { return (uint64(slot)*circle + uint64(n) - 1) / uint64(n) }
 
-// least returns the slot with the least cost; among equals the first on the
-// circle after it was turned. Costs are not negative: such floats compare as
-// their bits do, and with the place below them the least is found without a
-// branch. Four at a time do not wait for each other.
-func (t costTable) least(turn uint64) int {
+// least returns the slot with the least cost. Costs are not negative: such
+// floats compare as their bits do, and with the place below them the least is
+// found without a branch. Four at a time do not wait for each other.
+func (t costTable) least(r uint64) int {
 	n, costs := uint64(len(t)), t
+	turn, sides := r>>33, r%circle
 	a := uint64(math.MaxUint64)
 	b, c, d := a, a, a
 	for ; len(costs) >= 4; costs = costs[4:] {
-		a = min(a, (costs[0].Load()+turn)&^circle)
-		b = min(b, (costs[1].Load()+turn)&^circle)
-		c = min(c, (costs[2].Load()+turn)&^circle)
-		d = min(d, (costs[3].Load()+turn)&^circle)
+		a = min(a, (costs[0].Load()+turn)&^circle^sides)
+		b = min(b, (costs[1].Load()+turn)&^circle^sides)
+		c = min(c, (costs[2].Load()+turn)&^circle^sides)
+		d = min(d, (costs[3].Load()+turn)&^circle^sides)
 	}
 	for i := range costs {
-		a = min(a, (costs[i].Load()+turn)&^circle)
+		a = min(a, (costs[i].Load()+turn)&^circle^sides)
 	}
-	at := (min(a, b, c, d) - turn) % circle
+	at := (min(a, b, c, d) ^ sides - turn) % circle
 	return int(at * n / circle)
 }
 
@@ -203,4 +203,4 @@ func wrap(i, n int) int {
 }
 
 // sent implements sender: one more is in flight there.
-func (p *marginal) sent(m *Member, now time.Duration) { p.table.Load().update(m, now) }
+func (p *marginal) sent(m *Member, now time.Duration) { p.update(*p.table.Load(), m, now) }

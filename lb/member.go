@@ -12,15 +12,16 @@ type Member struct {
 	// The first cache line is all that a request needs while all is well; members
 	// begin at one, and two processors that work on different nodes do not
 	// disturb each other.
-	acquired atomic.Uint64 // leases ever given
-	ended    atomic.Uint64 // sum of their latencies << endedBits | leases that are done
-	latency  latency       // kept by PeakEWMA
-	failRate atomic.Uint64 // float64 bits: recent share of failures, moved by each outcome
-	node     *Node         // constant
-	slot     int           // constant: a small number that no other member has
-	outlook  *outlook      // constant: what Marginal knows about it
-	weight   float64       // constant: the node's weight, or 1
+	acquired atomic.Uint64        // leases ever given
+	ended    atomic.Uint64        // sum of their latencies << endedBits | leases that are done
+	latency  latency              // kept by PeakEWMA
+	failRate atomic.Uint64        // float64 bits: recent share of failures, moved by each outcome
+	node     atomic.Pointer[Node] // its ID is constant
+	slot     int                  // constant: a small number that no other member has
+	outlook  *outlook             // constant: what Marginal knows about it
+	adapt    *adapt               // constant: nil unless Config.Adaptive is on
 
+	weight    atomic.Uint64 // float64 bits: the node's weight, or 1
 	fails     atomic.Uint64 // failed and rejected
 	failAt    atomic.Int64  // when failRate was moved last
 	inRow     atomic.Int32  // failures without a success between them
@@ -28,12 +29,13 @@ type Member struct {
 	drainTill atomic.Int64 // its last report asked for no new requests; believed until then
 	slow      atomic.Int64 // ns: sum of the latencies that do not fit into ended
 	hash      uint64       // constant: of the ID, the same in every process
+	ramp
 
 	state  memberState // guarded by the pool's mu
 	busy   uint64      // guarded by the pool's mu: sum of latencies that were taken over from ended
 	folded uint64      // guarded by the pool's mu: what ended held of them then
 
-	_ [56]byte // allocated by 256 bytes
+	_ [40]byte // allocated by 256 bytes
 }
 
 // A request's end is one atomic instruction: ended has the sum of latencies
@@ -46,6 +48,12 @@ const (
 	foldEvery   = 1 << 16
 	slowLatency = 8 * time.Second
 )
+
+// begun notes that a lease is given, and returns how many there are.
+func (m *Member) begun() int {
+	n := m.acquired.Add(1)
+	return int((n - m.ended.Load()) & (1<<endedBits - 1))
+}
 
 // end notes that a lease is done, after latency or an unknown time, 0. It
 // reports whether it is time to fold.
@@ -68,15 +76,15 @@ func (m *Member) fold() time.Duration {
 	return time.Duration(m.busy<<busyUnit) + time.Duration(m.slow.Load())
 }
 
-// Node returns the node, which does not change while it is a member.
-func (m *Member) Node() *Node { return m.node }
+// Node returns the node as it is now: Set may change all of it but its ID.
+func (m *Member) Node() *Node { return m.node.Load() }
 
 // Slot returns a small number that no other member of the pool has, for tables
 // of a policy's own. It may come back when a node has left.
 func (m *Member) Slot() int { return m.slot }
 
 // Weight returns the node's weight, 1 if it has none.
-func (m *Member) Weight() float64 { return m.weight }
+func (m *Member) Weight() float64 { return math.Float64frombits(m.weight.Load()) }
 
 // InFlight returns the number of leases that are not done.
 //

@@ -44,8 +44,13 @@ type Request struct {
 	// Candidacy steps and the fair queue use it.
 	Tier uint8
 	// Exclude are nodes that were tried already. They are not chosen while
-	// another node may be.
+	// another node may be: one that is usable, below its limit and left by the
+	// candidacy steps.
 	Exclude []*Node
+	// Strict makes Exclude final: when there are no others, Acquire returns
+	// ErrNoNodes instead of trying one of them again, and when the others are at
+	// their limit, it waits in the queue for them.
+	Strict bool
 	// Any is the request itself, for candidacy steps: *http.Request, an SQL
 	// hint or the like.
 	Any any

@@ -1,6 +1,7 @@
 package lb
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"slices"
@@ -9,18 +10,25 @@ import (
 
 // Outlier says when a node is taken out for failing, and for how long: Eject,
 // then twice that if it fails again at once, and so on. A node that comes back
-// is on trial: one failure before the first success takes it out again. Nobody
-// is taken out beyond MaxShare of the nodes.
+// is on trial: one failure before the first success takes it out again, and its
+// share grows slowly as in Config.SlowStart, within ten seconds without one.
+// Nobody is taken out beyond MaxShare of the nodes.
 //
-// Nodes that only answer slowly are not taken out: policies that measure see
-// them, and give them what they can do.
+// Nodes that only answer slowly are not taken out unless Slow says so: policies
+// that measure see them, and give them what they can do.
 type Outlier struct {
 	Consecutive int           // failures in a row; default 5, negative never
 	Eject       time.Duration // how long the first time; default 30s
 	MaxEject    time.Duration // how long at most; default 5m
 	MaxShare    float64       // of the nodes that may be out; default 0.1, but always one of two or more
-	// Interval is how often Run compares the nodes' success rates, and takes out
-	// those that stand out; default 10s, negative never. See [Pool.Run].
+	// Slow takes out nodes whose mean latency in an Interval is so many times the
+	// median of the others', for policies that do not measure; at least 1.5,
+	// default 0: none.
+	Slow float64
+	// Interval is how often Run compares the nodes' success rates and latencies,
+	// and takes out those that stand out; default 10s, negative never. Compared
+	// are nodes with at least 50 requests in it, if these are at least five. See
+	// [Pool.Run].
 	Interval time.Duration
 }
 
@@ -43,8 +51,15 @@ func (o Outlier) fill() (Outlier, error) {
 	if !(o.MaxShare > 0) || o.MaxShare > 1 {
 		return o, errRange("Outlier.MaxShare", o.MaxShare)
 	}
+	if o.Slow != 0 && !(o.Slow >= 1.5) {
+		return o, errRange("Outlier.Slow", o.Slow)
+	}
 	return o, nil
 }
+
+// trialRamp is the slow start of a node that was out, if Config.SlowStart says
+// nothing.
+const trialRamp = 10 * time.Second
 
 const (
 	rateVolume = 50   // requests in an interval that a node needs to be judged
@@ -75,11 +90,47 @@ func outlying(sent, failed []int64) []int {
 	return slices.DeleteFunc(judged, func(i int) bool { return rate(i) >= limit })
 }
 
-// watchRates compares the success rates until ctx ends.
-func (p *Pool) watchRates(ctx context.Context) {
+// slower returns which of the nodes take more than factor times the median of
+// the others' mean latencies, going by their requests in one interval and the
+// sum of their latencies.
+func slower(sent []int64, busy []time.Duration, factor float64) []int {
+	type one struct {
+		node int
+		mean float64
+	}
+	var judged []one
+	for i := range sent {
+		if sent[i] >= rateVolume {
+			judged = append(judged, one{i, float64(busy[i]) / float64(sent[i])})
+		}
+	}
+	if len(judged) < rateNodes {
+		return nil
+	}
+	slices.SortFunc(judged, func(a, b one) int { return cmp.Compare(a.mean, b.mean) })
+	var out []int
+	for k, j := range judged {
+		// The median without it: of an even number the upper of the middle two.
+		middle := (len(judged) - 1) / 2
+		if middle >= k {
+			middle++
+		}
+		if j.mean > factor*judged[middle].mean {
+			out = append(out, j.node)
+		}
+	}
+	slices.Reverse(out) // the slowest first, while some may still be taken out
+	return out
+}
+
+// watchPeers compares the nodes until ctx ends.
+func (p *Pool) watchPeers(ctx context.Context) {
 	tick := time.NewTicker(p.outlier.Interval)
 	defer tick.Stop()
-	type counts struct{ sent, failed int64 }
+	type counts struct {
+		sent, failed int64
+		busy         time.Duration
+	}
 	before := make(map[*Member]counts)
 	for {
 		select {
@@ -92,16 +143,25 @@ func (p *Pool) watchRates(ctx context.Context) {
 		p.mu.Unlock()
 		now := make(map[*Member]counts, len(members))
 		sent, failed := make([]int64, len(members)), make([]int64, len(members))
+		busy := make([]time.Duration, len(members))
 		for i, m := range members {
-			c := counts{int64(m.Acquired()), int64(m.fails.Load())}
+			p.mu.Lock()
+			sum := m.fold()
+			p.mu.Unlock()
+			c := counts{int64(m.Acquired()), int64(m.fails.Load()), sum}
 			if b, ok := before[m]; ok {
-				sent[i], failed[i] = c.sent-b.sent, c.failed-b.failed
+				sent[i], failed[i], busy[i] = c.sent-b.sent, c.failed-b.failed, c.busy-b.busy
 			}
 			now[m] = c
 		}
 		before = now
 		for _, i := range outlying(sent, failed) {
 			p.eject(members[i], p.now(), "failed more often than the others")
+		}
+		if p.outlier.Slow > 0 {
+			for _, i := range slower(sent, busy, p.outlier.Slow) {
+				p.eject(members[i], p.now(), "answered more slowly than the others")
+			}
 		}
 	}
 }
@@ -128,9 +188,9 @@ func (p *Pool) eject(m *Member, now time.Duration, why string) {
 		}
 		m.state.times++
 		m.state.ejected = now + d
-		m.state.since = m.state.ejected
+		m.begin(m.state.ejected, cmp.Or(p.ramp, trialRamp))
 		p.ejections.Add(1)
 		m.inRow.Store(int32(max(p.outlier.Consecutive-1, 0))) // on trial afterwards
-		p.log.Warn("lb: node taken out", "node", m.node.ID, "for", d, "why", why)
+		p.log.Warn("lb: node taken out", "node", m.Node().ID, "for", d, "why", why)
 	})
 }

@@ -15,7 +15,9 @@ type outlook struct {
 	at        atomic.Int64  // when reported
 	latency   latency       // of our own requests
 	settled   atomic.Int64  // until then time alone does not change the cost
-	_         [24]byte
+	earlier   atomic.Int64  // when deviation was reported
+	deviation atomic.Uint32 // float32: from the mean, in an earlier report
+	_         [12]byte
 }
 
 func pack(hi, lo float32) uint64 {
@@ -27,10 +29,6 @@ func unpack(w uint64) (hi, lo float32) {
 }
 
 const (
-	// trust is how much of what a fresh report says beyond the mean is
-	// believed. Other balancers hear the same and act on it: who believes it all
-	// goes where everybody goes.
-	trust = 0.5
 	// meanGain moves the mean of the others' requests with each report.
 	meanGain = 0.05
 	// outlookMemory is shorter than Finagle's, so that one stall is forgotten in
@@ -41,7 +39,7 @@ const (
 )
 
 // reported takes in a report, while own requests of ours are in flight there.
-func (o *outlook) reported(r Report, own int, now time.Duration) {
+func (o *outlook) reported(r Report, own int, now time.Duration, p *persistence) {
 	slow, cores := unpack(o.slowCores.Load())
 	if r.Slowness > 0 {
 		slow = float32(r.Slowness)
@@ -54,10 +52,26 @@ func (o *outlook) reported(r Report, own int, now time.Duration) {
 	if cores == 0 {
 		mean = others
 	}
-	mean += (others - mean) * meanGain
-	o.others.Store(pack(mean, trust*(others-mean)))
+	above := others - mean
+	o.compare(above, slow, now, p)
+	mean += above * meanGain
+	o.others.Store(pack(mean, others-mean))
 	o.at.Store(int64(now))
 	o.slowCores.Store(pack(slow, r.Cores))
+}
+
+// compare tells p what has become of the deviation of a service time ago.
+func (o *outlook) compare(above, slow float32, now time.Duration, p *persistence) {
+	earlier := o.earlier.Load()
+	age := float32(int64(now)-earlier) / slow
+	if age < 0.5 {
+		return
+	}
+	if age < 1.5 && earlier != 0 {
+		p.learn(math.Float32frombits(o.deviation.Load()), above)
+	}
+	o.earlier.Store(int64(now))
+	o.deviation.Store(math.Float32bits(above))
 }
 
 // cost is what one more request there costs, as a square of nanoseconds: the
@@ -70,31 +84,24 @@ func (o *outlook) reported(r Report, own int, now time.Duration) {
 // balancers hear the same; our latencies come late, but what is in flight from
 // here is known exactly, and only here: counting it spreads our own requests
 // as evenly as a round robin does.
-func (o *outlook) cost(m *Member, own float32, now time.Duration) (cost float32, settled bool) {
+func (o *outlook) cost(m *Member, own float32, now time.Duration, p *persistence) (cost float32, settled bool) {
 	l := o.latency.value(now, outlookMemory)
 	slow, cores := unpack(o.slowCores.Load())
 	if cores == 0 {
 		if l == 0 {
-			l = 1 + float32(m.unknown(float64(own), now)/m.weight)
+			l = 1 + float32(m.unknown(float64(own), now)/m.Weight())
 		}
 		l *= own + 1
 		return l * l, true
 	}
 	mean, above := unpack(o.others.Load())
-	// What the report said beyond the mean is gone as requests end: about
-	// exp(-x) for an age of x requests, without a division.
-	if x := 1 - 0.25*float32(int64(now)-o.at.Load())/slow; x > 0 {
-		x = min(x, 1)
-		x *= x
-		mean += above * x * x
-	} else {
-		settled = true
-	}
+	part, fresh := p.after(float32(int64(now)-o.at.Load()) / slow)
+	mean += above * part
 	n := own + mean
 	if l == 0 {
 		l = slow * max(1, n/cores)
 	}
-	return slow * delay(n, cores) * l * (own + 1), settled
+	return slow * delay(n, cores) * l * (own + 1), !fresh
 }
 
 // delay is by how much one more request on a node with n of them delays all of

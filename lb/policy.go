@@ -1,7 +1,9 @@
 package lb
 
 import (
+	"cmp"
 	"math/bits"
+	"slices"
 	"time"
 )
 
@@ -85,6 +87,8 @@ type View struct {
 	heaviest float64
 	// ramping says that some of them get less than their share.
 	ramping bool
+	// byPriority counts the pool's nodes for Overflow, in order of priority.
+	byPriority []level
 	// until is when time alone changes who may be chosen; 0: never.
 	until time.Duration
 }
@@ -105,6 +109,25 @@ func (v *View) Find(m *Member) int {
 	return -1
 }
 
+// counts notes the nodes by priority: those that may be chosen, out of all that
+// do not drain.
+func (v *View) counts(staying []*Member) {
+	at := func(m *Member) *level {
+		n := m.priority()
+		i, ok := slices.BinarySearchFunc(v.byPriority, n, func(l level, n int) int { return cmp.Compare(l.priority, n) })
+		if !ok {
+			v.byPriority = slices.Insert(v.byPriority, i, level{priority: n})
+		}
+		return &v.byPriority[i]
+	}
+	for _, m := range staying {
+		at(m).nodes++
+	}
+	for _, m := range v.members {
+		at(m).usable++
+	}
+}
+
 // changes notes that time alone changes who may be chosen, at t.
 func (v *View) changes(t time.Duration) {
 	if v.until == 0 || t < v.until {
@@ -119,8 +142,8 @@ func (v *View) weigh() {
 	for i, m := range v.members {
 		v.dense = v.dense && m.slot == i
 		v.slots = append(v.slots, int32(m.slot))
-		v.heaviest = max(v.heaviest, m.weight)
-		v.level = v.level && m.weight == v.members[0].weight
+		v.heaviest = max(v.heaviest, m.Weight())
+		v.level = v.level && m.Weight() == v.members[0].Weight()
 	}
 }
 

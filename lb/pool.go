@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -30,7 +31,10 @@ type Config struct {
 	// Limit is how many requests a node may have in flight from this pool;
 	// default any number.
 	Limit int
-	// Queue holds requests while all nodes are at their Limit; default none:
+	// Adaptive finds each node's limit by itself, at most Limit if that is set;
+	// default off.
+	Adaptive Adaptive
+	// Queue holds requests while all nodes are at their limit; default none:
 	// they fail with ErrQueueFull.
 	Queue Queue
 	// SlowStart is how long a node that joins, or comes back, gets less than
@@ -60,6 +64,8 @@ type Config struct {
 
 	// Logger hears of state changes, never of single requests; default none.
 	Logger *slog.Logger
+	// Trace is called as things happen; default none.
+	Trace *Trace
 }
 
 // Pool is a set of nodes that requests are spread over. All methods are safe
@@ -74,11 +80,14 @@ type Pool struct {
 	now     func() time.Duration
 	random  func() uint64
 	log     *slog.Logger
+	trace   Trace
 	panicAt float64
 	leaks   bool
 	picky   bool // each request has candidates of its own
 	steps   []Step
 	limit   int
+	adapts  bool // members have gauges
+	gauge   Adaptive
 	ramp    time.Duration // Config.SlowStart
 	outlier Outlier
 	check   Check
@@ -118,8 +127,8 @@ func New(cfg Config) (*Pool, error) {
 		return nil, errRange("Config.Limit", cfg.Limit)
 	case cfg.Queue.Len < 0:
 		return nil, errRange("Config.Queue.Len", cfg.Queue.Len)
-	case cfg.Queue.Len > 0 && cfg.Limit == 0:
-		return nil, errors.New("lb: Config.Queue requires Config.Limit")
+	case cfg.Queue.Len > 0 && cfg.Limit == 0 && !cfg.Adaptive.On:
+		return nil, errors.New("lb: Config.Queue requires Config.Limit or Config.Adaptive")
 	}
 	p := &Pool{
 		policy:  picker,
@@ -127,9 +136,10 @@ func New(cfg Config) (*Pool, error) {
 		random:  cfg.Rand,
 		log:     cfg.Logger,
 		leaks:   cfg.FindLeaks,
-		picky:   len(cfg.Steps) > 0 || cfg.Limit > 0,
+		picky:   len(cfg.Steps) > 0 || cfg.Limit > 0 || cfg.Adaptive.On,
 		steps:   slices.Clone(cfg.Steps),
 		limit:   cfg.Limit,
+		adapts:  cfg.Adaptive.On,
 		ramp:    max(cfg.SlowStart, 0),
 		ask:     cfg.Probe,
 		changed: make(chan struct{}, 1),
@@ -139,6 +149,9 @@ func New(cfg Config) (*Pool, error) {
 		return nil, err
 	}
 	if p.check, err = cfg.Check.fill(); err != nil {
+		return nil, err
+	}
+	if p.gauge, err = cfg.Adaptive.fill(cfg.Limit); err != nil {
 		return nil, err
 	}
 	p.queue.init(cfg.Queue)
@@ -155,6 +168,9 @@ func New(cfg Config) (*Pool, error) {
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)
 	}
+	if cfg.Trace != nil {
+		p.trace = *cfg.Trace
+	}
 	switch {
 	case cfg.Panic == 0:
 		p.panicAt = 0.5
@@ -168,7 +184,7 @@ func New(cfg Config) (*Pool, error) {
 	}
 	p.change(func() {
 		for _, m := range p.members {
-			m.state.since = 0
+			m.begin(0, 0)
 		}
 	})
 	return p, nil
@@ -179,7 +195,7 @@ func New(cfg Config) (*Pool, error) {
 // when all are at their limit, [ErrClosed] after Shutdown, or the context's.
 func (p *Pool) Acquire(ctx context.Context, r Request) (Lease, error) {
 	v := p.view.Load()
-	if p.picky || len(r.Exclude) > 0 || len(v.members) == 0 || v.until != 0 || p.closing.Load() {
+	if p.picky || len(r.Exclude) > 0 || len(v.members) == 0 || v.until != 0 && (v.ramping || p.now() >= v.until) || p.closing.Load() {
 		return p.acquire(ctx, r)
 	}
 	var now time.Duration
@@ -199,7 +215,12 @@ func (p *Pool) Acquire(ctx context.Context, r Request) (Lease, error) {
 }
 
 func (p *Pool) lease(m *Member, now time.Duration) (Lease, error) {
-	m.acquired.Add(1)
+	m.begun()
+	return p.granted(m, now)
+}
+
+// granted makes the lease for a request that counts already.
+func (p *Pool) granted(m *Member, now time.Duration) (Lease, error) {
 	if p.closing.Load() { // Shutdown counted leases before or after this one
 		m.acquired.Add(^uint64(0))
 		p.left()
@@ -235,8 +256,8 @@ func (p *Pool) Do(ctx context.Context, r Request, f func(ctx context.Context, n 
 }
 
 // Set makes nodes the members. What is known about a node that stays is kept,
-// by its ID; its address, attributes and weight may change. Leases of nodes
-// that leave stay valid. An error changes nothing. Set does not wait for
+// by its ID, its requests in flight included; its address, attributes and weight
+// may change. Leases of nodes that leave stay valid. An error changes nothing. Set does not wait for
 // Acquire, nor Acquire for Set.
 func (p *Pool) Set(nodes []Node) error {
 	sorted := slices.Clone(nodes)
@@ -267,7 +288,7 @@ func (p *Pool) replace(sorted []Node) {
 		take(m)
 	}
 	for _, m := range p.members {
-		old[m.node.ID] = m
+		old[m.id()] = m
 		take(m)
 	}
 	next := make([]*Member, len(sorted))
@@ -275,15 +296,19 @@ func (p *Pool) replace(sorted []Node) {
 		n := &sorted[i]
 		m := old[n.ID]
 		delete(old, n.ID)
-		if m == nil || !m.same(n) {
-			if m != nil {
-				p.gone = append(p.gone, m)
+		switch {
+		case m == nil:
+			m = newMember(n, used)
+			if p.adapts {
+				m.adapt = newAdapt(p.gauge)
 			}
-			was := m
-			m = newMember(n, m, used)
-			if was == nil {
-				m.state.since = max(p.now(), 1)
+			m.begin(max(p.now(), 1), p.ramp)
+			m.state.unchecked = p.check.First
+		case !reflect.DeepEqual(*m.Node(), *n):
+			if m.Node().Addr != n.Addr {
+				m.state.unchecked = p.check.First
 			}
+			m.become(n)
 		}
 		next[i] = m
 	}
@@ -305,7 +330,7 @@ func (p *Pool) change(f func()) {
 	v := &View{members: make([]*Member, 0, len(p.members))}
 	staying := make([]*Member, 0, len(p.members))
 	for _, m := range p.members {
-		if m.state.drain {
+		if m.state.drain || m.state.unchecked {
 			continue
 		}
 		if m.saysDrain(now) {
@@ -319,9 +344,9 @@ func (p *Pool) change(f func()) {
 			v.changes(m.state.ejected)
 		default:
 			v.members = append(v.members, m)
-			if m.ramps(now, p.ramp) {
+			if m.ramps(now) {
 				v.ramping = true
-				v.changes(m.state.since + p.ramp)
+				v.changes(time.Duration(m.over.Load()))
 			}
 		}
 	}
@@ -339,12 +364,14 @@ func (p *Pool) change(f func()) {
 		}
 	}
 	v.all = len(v.members) == len(p.members)
+	v.counts(staying)
 	v.weigh()
 	p.view.Store(v)
 	select {
 	case p.changed <- struct{}{}:
 	default:
 	}
+	p.queue.next(true)
 }
 
 // errUnknown is the error for an ID that is no member's.
@@ -352,7 +379,7 @@ func errUnknown(id string) error { return fmt.Errorf("lb: no node has the ID %q"
 
 // find returns the member of that ID; p.mu is held.
 func (p *Pool) find(id string) (*Member, bool) {
-	i, ok := slices.BinarySearchFunc(p.members, id, func(m *Member, id string) int { return strings.Compare(m.node.ID, id) })
+	i, ok := slices.BinarySearchFunc(p.members, id, func(m *Member, id string) int { return strings.Compare(m.id(), id) })
 	if !ok {
 		return nil, false
 	}
@@ -373,14 +400,15 @@ func (p *Pool) Report(id string, r Report) error {
 }
 
 // SetHealthy says whether a node can serve, as a check found. New nodes count
-// as healthy. It fails if id is no member's.
+// as healthy unless Check.First is set. It fails if id is no member's.
 func (p *Pool) SetHealthy(id string, healthy bool) error {
 	now := p.now()
-	return p.mark(id, "healthy", healthy, func(s *memberState) {
-		if s.down && healthy {
-			s.since = max(now, 1)
+	return p.mark(id, "healthy", healthy, func(m *Member) {
+		// A node of New that waited for its first check is not new.
+		if healthy && (m.state.down || m.state.unchecked && m.from.Load() != 0) {
+			m.begin(max(now, 1), p.ramp)
 		}
-		s.down = !healthy
+		m.state.down, m.state.unchecked = !healthy, false
 	})
 }
 
@@ -388,10 +416,10 @@ func (p *Pool) SetHealthy(id string, healthy bool) error {
 // a panic, until it is called again with false. Requests in flight end as
 // ever. It fails if id is no member's.
 func (p *Pool) SetDraining(id string, drain bool) error {
-	return p.mark(id, "draining", drain, func(s *memberState) { s.drain = drain })
+	return p.mark(id, "draining", drain, func(m *Member) { m.state.drain = drain })
 }
 
-func (p *Pool) mark(id, what string, value bool, set func(*memberState)) error {
+func (p *Pool) mark(id, what string, value bool, set func(*Member)) error {
 	err := errUnknown(id)
 	p.change(func() {
 		m, ok := p.find(id)
@@ -400,7 +428,7 @@ func (p *Pool) mark(id, what string, value bool, set func(*memberState)) error {
 		}
 		err = nil
 		before := m.state
-		set(&m.state)
+		set(m)
 		if m.state != before {
 			p.log.Info("lb: node changed", "node", id, what, value)
 		}

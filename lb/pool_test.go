@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -309,6 +310,26 @@ func TestErrorsAreClassified(t *testing.T) {
 	}
 }
 
+func TestTraceSeesEachLeaseEndOnce(t *testing.T) {
+	type end struct {
+		node  string
+		class lb.Class
+	}
+	var got []end
+	p := newPool(t, lb.Config{Nodes: nodes(1), Trace: &lb.Trace{Done: func(n *lb.Node, o lb.Outcome) {
+		got = append(got, end{n.ID, o.Class})
+	}}})
+	for _, o := range []lb.Outcome{{}, {Err: errors.New("no")}, {Err: context.Canceled}, {Class: lb.Rejected}} {
+		l := acquire(t, p, lb.Request{})
+		l.Done(o)
+		l.Done(o)
+	}
+	want := []end{{"n00", lb.OK}, {"n00", lb.Failed}, {"n00", lb.Canceled}, {"n00", lb.Rejected}}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
 func TestDoGivesTheLeaseBackOnPanic(t *testing.T) {
 	p := newPool(t, lb.Config{Nodes: nodes(1)})
 	func() {
@@ -321,4 +342,58 @@ func TestDoGivesTheLeaseBackOnPanic(t *testing.T) {
 	if err := p.Do(t.Context(), lb.Request{}, func(context.Context, *lb.Node) error { return nil }); err != nil {
 		t.Error(err)
 	}
+}
+
+// What a node has in flight stays known when its address, weight or attributes
+// change: a limit holds, and the least loaded is the least loaded.
+func TestRequestsInFlightAreKeptWhenANodeChanges(t *testing.T) {
+	p := newPool(t, lb.Config{Nodes: nodes(1), Limit: 2, Policy: lb.LeastInFlight{}})
+	a, b := acquire(t, p, lb.Request{}), acquire(t, p, lb.Request{})
+	changed := []lb.Node{{ID: "n00", Addr: "10.0.0.9:80", Weight: 3, Attr: map[string]string{"zone": "a"}}}
+	if err := p.Set(changed); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Acquire(t.Context(), lb.Request{}); !errors.Is(err, lb.ErrQueueFull) {
+		t.Errorf("beyond the limit after a change: %v", err)
+	}
+	if got := a.Node().Addr; got != "10.0.0.9:80" {
+		t.Errorf("the lease's node is at %q", got)
+	}
+	a.Done(lb.Outcome{})
+	c := acquire(t, p, lb.Request{})
+	if n := p.Nodes()[0]; n.InFlight != 2 || n.Acquired != 3 || n.Node.Weight != 3 {
+		t.Errorf("%+v, want 2 in flight of 3", n)
+	}
+	b.Done(lb.Outcome{})
+	c.Done(lb.Outcome{})
+	if s := p.Stats(); s.InFlight != 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestStrictExclusionIsFinal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPool(t, lb.Config{Nodes: nodes(2), Limit: 1, Queue: lb.Queue{Len: 1, Wait: time.Second}})
+		all := p.Nodes()
+		first, second := all[0].Node, all[1].Node
+		if _, err := p.Acquire(t.Context(), lb.Request{Exclude: []*lb.Node{first, second}, Strict: true}); !errors.Is(err, lb.ErrNoNodes) {
+			t.Errorf("all excluded: %v", err)
+		}
+		// Another address makes no other node of it.
+		if err := p.Set([]lb.Node{{ID: "n00", Addr: "new"}, {ID: "n01", Addr: "new"}}); err != nil {
+			t.Fatal(err)
+		}
+		r := lb.Request{Exclude: []*lb.Node{first}, Strict: true}
+		l := acquire(t, p, r)
+		if l.Node().ID != "n01" {
+			t.Errorf("%s was chosen", l.Node().ID)
+		}
+		if _, err := p.Acquire(t.Context(), r); !errors.Is(err, lb.ErrQueueTimeout) {
+			t.Errorf("the other one is at its limit: %v, want to have waited for it", err)
+		}
+		time.AfterFunc(time.Millisecond, func() { l.Done(lb.Outcome{}) })
+		if l = acquire(t, p, r); l.Node().ID != "n01" {
+			t.Errorf("%s was chosen after waiting", l.Node().ID)
+		}
+	})
 }

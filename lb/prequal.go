@@ -13,7 +13,7 @@ import (
 // quantile of those seen. The cold node of least latency is chosen, or if all
 // are hot the one with the fewest in flight.
 type Prequal struct {
-	Quantile float64       // of hot; default 0.84, the paper's; 0.6 serves better in our tables; negative: all are hot
+	Quantile float64       // of hot; default 0.84, the paper's; 0.6 serves better where nodes are equal; negative: all are hot
 	Size     int           // of the pool of reports; default 16
 	MaxAge   time.Duration // of a report; default 1s
 	Probes   float64       // asked for each request; default 3
@@ -125,17 +125,19 @@ func (p *prequal) Members(all []*Member) {
 
 // uses is how often a report may be used: as often as needed so that the pool
 // neither empties nor keeps what is old (the paper's equation 1, with its delta
-// of 1). mu is held.
+// of 1). With few nodes that has no answer, or one that serves badly: twice is
+// enough then. mu is held.
 func (p *prequal) uses() float64 {
-	part := min(float64(p.Size)/float64(max(p.nodes, 1)), 0.5)
+	part := float64(p.Size) / float64(max(p.nodes, 1))
 	net := (1-part)*p.Probes - 1
-	if net <= 0 {
+	if net <= 1 {
 		return 2
 	}
 	return max(2/net, 1)
 }
 
-// better is the hot-cold rule.
+// better is the hot-cold rule. A node at the quantile is hot: with few requests
+// in flight many are just there, and as cold ones they would get more of them.
 func (p *prequal) better(a, b *probe) bool {
 	hotA, hotB := p.Quantile < 0 || a.rif >= p.hot, p.Quantile < 0 || b.rif >= p.hot
 	switch {

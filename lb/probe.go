@@ -30,5 +30,5 @@ func (p *Pool) ProbeTarget() *Node {
 	i := p.dealt + below(p.random(), n-p.dealt)
 	p.deck[p.dealt], p.deck[i] = p.deck[i], p.deck[p.dealt]
 	p.dealt++
-	return p.members[p.deck[p.dealt-1]].node
+	return p.members[p.deck[p.dealt-1]].Node()
 }

@@ -23,7 +23,7 @@ func (v *View) random(r uint64) int {
 	}
 	for range 64 {
 		r = mix(r)
-		if float64(r>>11)/(1<<53)*v.heaviest < v.members[i].weight {
+		if float64(r>>11)/(1<<53)*v.heaviest < v.members[i].Weight() {
 			return i
 		}
 		r = mix(r)
@@ -36,11 +36,11 @@ func (v *View) random(r uint64) int {
 func (v *View) byWeight(r uint64) int {
 	var sum float64
 	for _, m := range v.members {
-		sum += m.weight
+		sum += m.Weight()
 	}
 	x := float64(r>>11) / (1 << 53) * sum
 	for i, m := range v.members {
-		if x -= m.weight; x < 0 {
+		if x -= m.Weight(); x < 0 {
 			return i
 		}
 	}

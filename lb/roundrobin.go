@@ -32,7 +32,7 @@ func (p *roundRobin) brief(v *View, _ time.Duration, _ uint64) int {
 	for {
 		k := p.turn.Add(1) - 1
 		i := k % n
-		w := max(uint64(v.members[i].weight/v.heaviest*scale), 1)
+		w := max(uint64(v.members[i].Weight()/v.heaviest*scale), 1)
 		at := (k/n*w + i*(scale/2)) % scale
 		if at+w >= scale {
 			return int(i)

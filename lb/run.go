@@ -17,6 +17,11 @@ type Check struct {
 	Timeout  time.Duration // of one check; default half of Interval
 	Rise     int           // so many in a row must succeed before a node is used again; default 2
 	Fall     int           // so many in a row must fail before it is not used; default 3
+	// First keeps a node that joins, also by New, or changes its address, from
+	// getting requests until its first check succeeded, or SetHealthy said so; a
+	// panic does not change that. If the first check fails, the node is down.
+	// Default: nodes are believed until they fail.
+	First bool
 }
 
 func (c Check) fill() (Check, error) {
@@ -43,15 +48,26 @@ func (c Check) fill() (Check, error) {
 
 // vote is the pure part of a check: results in a row.
 type vote struct {
-	down bool
-	row  int // results in a row that speak against down
+	down  bool
+	row   int  // results in a row that speak against down
+	first bool // none yet, and it counts whatever it says
 }
 
-// next takes in a result and reports whether it changes down.
+// vote is how a node stands whose checks begin.
+func (s *memberState) vote(c Check) vote {
+	if s.unchecked { // the first result decides
+		return vote{down: true, row: c.Rise - 1, first: true}
+	}
+	return vote{down: s.down}
+}
+
+// next takes in a result and reports whether the pool must hear of it.
 func (v *vote) next(ok bool, rise, fall int) bool {
+	first := v.first
+	v.first = false
 	if ok != v.down {
 		v.row = 0
-		return false
+		return first
 	}
 	v.row++
 	if v.down && v.row >= rise || !v.down && v.row >= fall {
@@ -61,7 +77,7 @@ func (v *vote) next(ok bool, rise, fall int) bool {
 	return false
 }
 
-// Run checks and probes the nodes and compares their success rates until ctx
+// Run checks and probes the nodes and compares them with each other until ctx
 // ends, then waits for what it started and returns the context's cause. Call it
 // once.
 func (p *Pool) Run(ctx context.Context) error {
@@ -71,7 +87,7 @@ func (p *Pool) Run(ctx context.Context) error {
 		wg.Go(func() { p.probe(ctx) })
 	}
 	if p.outlier.Interval > 0 {
-		wg.Go(func() { p.watchRates(ctx) })
+		wg.Go(func() { p.watchPeers(ctx) })
 	}
 	stop := make(map[*Node]context.CancelFunc)
 	for {
@@ -90,9 +106,9 @@ func (p *Pool) Run(ctx context.Context) error {
 // left. stop is owned by Run.
 func (p *Pool) superviseChecks(ctx context.Context, wg *sync.WaitGroup, stop map[*Node]context.CancelFunc) {
 	p.mu.Lock()
-	now := make(map[*Node]bool, len(p.members))
+	now := make(map[*Node]vote, len(p.members))
 	for _, m := range p.members {
-		now[m.node] = m.state.down
+		now[m.Node()] = m.state.vote(p.check)
 	}
 	p.mu.Unlock()
 	for n, cancel := range stop {
@@ -101,11 +117,11 @@ func (p *Pool) superviseChecks(ctx context.Context, wg *sync.WaitGroup, stop map
 			delete(stop, n)
 		}
 	}
-	for n, down := range now {
+	for n, v := range now {
 		if stop[n] == nil {
 			one, cancel := context.WithCancel(ctx)
 			stop[n] = cancel
-			wg.Go(func() { p.checkNode(one, n, vote{down: down}) })
+			wg.Go(func() { p.checkNode(one, n, v) })
 		}
 	}
 }
@@ -113,7 +129,11 @@ func (p *Pool) superviseChecks(ctx context.Context, wg *sync.WaitGroup, stop map
 // checkNode checks one node until ctx ends.
 func (p *Pool) checkNode(ctx context.Context, n *Node, v vote) {
 	c := p.check
-	timer := time.NewTimer(time.Duration(p.random() % uint64(c.Interval)))
+	wait := c.Interval
+	if v.first { // somebody may wait for it
+		wait /= 10
+	}
+	timer := time.NewTimer(time.Duration(p.random() % uint64(wait+1)))
 	defer timer.Stop()
 	for {
 		select {

@@ -1,7 +1,7 @@
 package lb
 
 import (
-	"reflect"
+	"math"
 	"time"
 )
 
@@ -10,51 +10,33 @@ type memberState struct {
 	down  bool // a check says that it cannot serve
 	drain bool // the operator wants no new requests there
 
-	since   time.Duration // when it came, or came back; 0: always there
+	unchecked bool // Check.First: no check has said anything yet
+
 	ejected time.Duration // until when it is taken out for failing
 	times   int           // how often in a row it was taken out
-	credit  float64       // requests that it may have now, while it ramps up
 }
 
-// ramps reports whether it gets less than its share for the time being.
-func (m *Member) ramps(now, ramp time.Duration) bool {
-	return m.state.since > 0 && now < m.state.since+ramp
-}
-
-// same reports whether n is what the member already is.
-func (m *Member) same(n *Node) bool { return reflect.DeepEqual(*m.node, *n) }
-
-// newMember makes the member for n. Of the member that it replaces, with
-// another address, weight or attributes, it keeps what is known: that one goes
-// on counting the leases that it gave. used marks the slots that are taken.
-func newMember(n *Node, old *Member, used []bool) *Member {
-	m := &Member{node: n, weight: n.Weight, hash: hashID(n.ID)}
-	if m.weight == 0 {
-		m.weight = 1
-	}
+func newMember(n *Node, used []bool) *Member {
+	m := &Member{hash: hashID(n.ID)}
+	m.become(n)
 	for used[m.slot] {
 		m.slot++
 	}
 	used[m.slot] = true
-	if old == nil {
-		return m
-	}
-	m.state = old.state
-	m.drainTill.Store(old.drainTill.Load())
-	done := old.Acquired()
-	m.acquired.Store(done)
-	m.ended.Store(done & (1<<endedBits - 1))
-	m.fails.Store(old.fails.Load())
-	m.failRate.Store(old.failRate.Load())
-	m.failAt.Store(old.failAt.Load())
-	m.inRow.Store(old.inRow.Load())
-	m.latency.word.Store(old.latency.word.Load())
-	m.slow.Store(int64(old.fold()))
-	if r, at, ok := old.Report(); ok {
-		m.report.store(r, at)
-	}
 	return m
 }
+
+// become takes over what n says; its ID stays.
+func (m *Member) become(n *Node) {
+	w := n.Weight
+	if w == 0 {
+		w = 1
+	}
+	m.weight.Store(math.Float64bits(w))
+	m.node.Store(n)
+}
+
+func (m *Member) id() string { return m.Node().ID }
 
 // drainBelief is how long a node that said in a report that it drains gets no
 // requests unless it says so again. It must end, since a node without requests

@@ -47,11 +47,13 @@ type NodeStats struct {
 	Failed   int64         // of these, ended as Failed or Rejected
 	Busy     time.Duration // sum of the latencies of those that have ended, each to a microsecond
 	InFlight int64         // leases that are not done
+	Limit    int64         // requests that it may have in flight; 0: any number
 	FailRate float64       // recent share of failures, 0 to 1
 	Report   *Report       // newest report; nil: none
 	Age      time.Duration // of Report
 	Usable   bool          // may be chosen now
-	State    string        // "up", "starting", "ejected", "down" or "draining"
+	State    string        // "up", "starting", "ejected", "down", "unchecked" or "draining"
+	Remains  time.Duration // until "starting" or "ejected" ends by itself; 0 for the others
 }
 
 // Nodes returns what is known about each member, in order of their IDs.
@@ -63,14 +65,21 @@ func (p *Pool) Nodes() []NodeStats {
 	list := make([]NodeStats, len(p.members))
 	for i, m := range p.members {
 		s := NodeStats{
-			Node:     m.node,
+			Node:     m.Node(),
 			Acquired: int64(m.Acquired()),
 			Failed:   int64(m.fails.Load()),
 			Busy:     m.fold(),
 			InFlight: int64(m.InFlight()),
+			Limit:    int64(p.limitOf(m)),
 			FailRate: m.FailRate(now),
 			Usable:   v.Find(m) >= 0,
-			State:    m.status(now, p.ramp),
+			State:    m.status(now),
+		}
+		switch s.State {
+		case "ejected":
+			s.Remains = m.state.ejected - now
+		case "starting":
+			s.Remains = time.Duration(m.over.Load()) - now
 		}
 		if r, at, ok := m.Report(); ok {
 			s.Report, s.Age = &r, now-at
@@ -81,15 +90,17 @@ func (p *Pool) Nodes() []NodeStats {
 }
 
 // status names the state; the pool's mu is held.
-func (m *Member) status(now, ramp time.Duration) string {
+func (m *Member) status(now time.Duration) string {
 	switch {
 	case m.state.drain || m.saysDrain(now):
 		return "draining"
+	case m.state.unchecked:
+		return "unchecked"
 	case m.state.down:
 		return "down"
 	case now < m.state.ejected:
 		return "ejected"
-	case m.ramps(now, ramp):
+	case m.ramps(now):
 		return "starting"
 	}
 	return "up"

@@ -26,16 +26,22 @@ type Tracker struct {
 	short    window
 	mean     float64    // moving average of the work of a request, and of its square
 	square   float64    //
-	met      [64]served // ring of recent requests
-	last     int        // so many are or were in met
+	by       [64]recent // requests by how many others they met
 	draining bool
 }
 
-// served is a request that was: how many others it met, and its latency in ns.
-type served struct {
-	met     int32
-	latency float32
+// recent is a ring of latencies in ns.
+type recent struct {
+	n  uint32 // so many are or were in ns
+	ns [8]float32
 }
+
+func (r *recent) add(d time.Duration) {
+	r.ns[r.n%uint32(len(r.ns))] = float32(d)
+	r.n++
+}
+
+func (r *recent) all() []float32 { return r.ns[:min(int(r.n), len(r.ns))] }
 
 // window is core time over finished requests, both forgotten by each request.
 type window struct {
@@ -86,8 +92,7 @@ func (t *Tracker) End(now, begin time.Duration, met int) {
 	}
 	t.mean += (x - t.mean) * longGain
 	t.square += (x*x - t.square) * longGain
-	t.met[t.last%len(t.met)] = served{int32(met), float32(now - begin)}
-	t.last++
+	t.by[t.place(met)].add(now - begin)
 }
 
 // Abort notes that a request is over and says nothing about speed.
@@ -144,25 +149,22 @@ func (t *Tracker) slowness() float64 {
 	return long * math.Exp(w*apart)
 }
 
-// expect is the median latency of eight recent requests, those that met most
-// nearly as many others as one would meet now (Prequal's estimate).
+// expect is the median latency of recent requests that met as many others as
+// one would meet now, or nearly as many: of eight at least, if there are so
+// many (Prequal's estimate).
+//
+// They are kept by what they met and not by when they ended. Of those that
+// ended last on a node that fills up, most were short: they make it look
+// quick, and all balancers go there.
 func (t *Tracker) expect() time.Duration {
-	const enough = 8
-	k := min(t.last, len(t.met))
-	var by [64]uint8 // requests by how far what they met is from now
-	for i := range k {
-		by[t.distance(i)]++
-	}
-	reach, have := 0, 0 // farthest that is needed
-	for have += int(by[0]); have < min(k, enough); have += int(by[reach]) {
-		reach++
-	}
-	var found [enough]float32
-	n := 0
-	for back := 1; back <= k && n < enough; back++ { // newest first
-		if i := (t.last - back) % len(t.met); t.distance(i) <= reach {
-			found[n] = t.met[i].latency
-			n++
+	var found [3 * len(t.by[0].ns)]float32
+	n, here := 0, t.place(t.n)
+	for d := 0; d < len(t.by) && n < len(t.by[0].ns); d++ {
+		if here-d >= 0 {
+			n += copy(found[n:], t.by[here-d].all())
+		}
+		if d > 0 && here+d < len(t.by) {
+			n += copy(found[n:], t.by[here+d].all())
 		}
 	}
 	if n == 0 {
@@ -172,7 +174,8 @@ func (t *Tracker) expect() time.Duration {
 	return time.Duration(found[n/2])
 }
 
-func (t *Tracker) distance(i int) int {
-	d := int(t.met[i].met) - t.n
-	return min(max(d, -d), 63)
+// place is where requests are kept that met so many others. Sixteen places or
+// more are for what the cores can take.
+func (t *Tracker) place(met int) int {
+	return min(int(float64(met)/max(1, t.cores/16)), len(t.by)-1)
 }

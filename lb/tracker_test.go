@@ -56,3 +56,39 @@ func TestTrackerSeesAHang(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+// What a request may expect is what those had that met as many others, however
+// many short ones ended since.
+func TestExpectedLatencyIsThatOfEqualCrowds(t *testing.T) {
+	tr := lb.NewTracker(4)
+	now := time.Duration(0)
+	served := func(met int, latency time.Duration) {
+		for range met {
+			tr.Begin(now)
+		}
+		got := tr.Begin(now)
+		tr.End(now+latency, now, got)
+		now += latency
+		for range met {
+			tr.Abort(now)
+		}
+	}
+	for range 20 {
+		served(0, 10*time.Millisecond)
+		served(30, 80*time.Millisecond)
+	}
+	for range 200 {
+		served(10, time.Millisecond)
+	}
+	for met, want := range map[int]time.Duration{0: 10 * time.Millisecond, 10: time.Millisecond, 30: 80 * time.Millisecond, 500: 80 * time.Millisecond} {
+		for range met {
+			tr.Begin(now)
+		}
+		if got := tr.Report(now).Latency; got != want {
+			t.Errorf("with %d in flight: %v, want %v", met, got, want)
+		}
+		for range met {
+			tr.Abort(now)
+		}
+	}
+}

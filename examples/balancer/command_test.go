@@ -22,10 +22,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/ashlar-go/ashlar/lb"
+	"github.com/ashlar-go/ashlar/lb/lbhttp"
 )
 
 // TestMain lets the test binary be the command.
@@ -36,8 +40,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// balancer is a running command.
-type balancer struct {
+// running is the command as a process.
+type running struct {
 	t      *testing.T
 	cmd    *exec.Cmd
 	addr   string // of clients
@@ -51,14 +55,15 @@ func command(t *testing.T, args ...string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(context.Background(), self, args...)
-	cmd.Env = append(os.Environ(), "BALANCER_TEST_AS_COMMAND=1")
+	// The race detector would have it sleep a second at its end.
+	cmd.Env = append(os.Environ(), "BALANCER_TEST_AS_COMMAND=1", "GORACE=atexit_sleep_ms=0 "+os.Getenv("GORACE"))
 	return cmd
 }
 
 // start runs the command until the end of the test, and waits until it listens.
-func start(t *testing.T, args ...string) *balancer {
+func start(t *testing.T, args ...string) *running {
 	t.Helper()
-	b := &balancer{t: t, stderr: new(bytes.Buffer)}
+	b := &running{t: t, stderr: new(bytes.Buffer)}
 	b.cmd = command(t, append([]string{"-listen", "127.0.0.1:0", "-admin", "127.0.0.1:0", "-interval", "50ms"}, args...)...)
 	b.cmd.Stderr = b.stderr
 	out, err := b.cmd.StdoutPipe()
@@ -90,7 +95,7 @@ func start(t *testing.T, args ...string) *balancer {
 }
 
 // end interrupts it and wants that exit code.
-func (b *balancer) end(code int) {
+func (b *running) end(code int) {
 	b.t.Helper()
 	_ = b.cmd.Process.Signal(syscall.SIGTERM)
 	_ = b.cmd.Wait() // the exit code tells
@@ -100,7 +105,7 @@ func (b *balancer) end(code int) {
 }
 
 // status is /status.json.
-func (b *balancer) status() (r report) {
+func (b *running) status() (r report) {
 	b.t.Helper()
 	resp, err := http.Get(b.admin + "/status.json")
 	if err != nil {
@@ -113,7 +118,7 @@ func (b *balancer) status() (r report) {
 	return r
 }
 
-func (b *balancer) wait(what string, ok func(report) bool) {
+func (b *running) wait(what string, ok func(report) bool) {
 	b.t.Helper()
 	for end := time.Now().Add(20 * time.Second); !ok(b.status()); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
@@ -156,15 +161,18 @@ func TestWrongUsageExits2WithOneLine(t *testing.T) {
 	for _, args := range [][]string{
 		{}, {"-backend", "nowhere"}, {"-backend", "a:1,weight=-1"}, {"-backend", "a:1,color=red"}, {"-backend", "a:1", "rest"},
 		{"-backend", "a:1", "-policy", "best"}, {"-backend", "a:1", "-mode", "udp"}, {"-backend", "a:1", "-check", "x"}, {"-backend", "a:1", "-check", "/~("},
-		{"-backend", "a:1", "-proxy-protocol", "in", "-mode", "tcp"}, {"-backend", "a:1", "-proxy-protocol", "out"},
+		{"-backend", "a:1", "-proxy-protocol", "in", "-mode", "tcp"}, {"-backend", "a:1", "-proxy-protocol", "out"}, {"-backend", "a:1", "-proxy-protocol", "in"},
+		{"-backend", "a:1", "-proxy-protocol", "both", "-trust", "127.0.0.0/8"}, {"-backend", "a:1", "-mode", "dns", "-proxy-protocol", "in", "-trust", "127.0.0.0/8"},
 		{"-backend", "a:1", "-tls-cert", "c.pem"}, {"-backend", "a:1", "-client-ca", "c.pem"}, {"-backend", "a:1", "-tier", "x=1"},
 		{"-backend", "a:1", "-queue", "5"}, {"-backend", "a:1", "-interval", "0"}, {"-backend", "a:1", "-admin", "0.0.0.0:0"},
-		{"-backend-file", "/does/not/exist"}, {"-backend", "a:1", "-nonsense"},
+		{"-backend-file", "/does/not/exist"}, {"-backend-file", os.DevNull}, {"-backend", "a:1", "-nonsense"}, {"-backend", "a:1", "-backend", "a:1"}, {"-backend", "a:70000"},
+		{"-backend", "a:1", "-tls-cert", "/does/not/exist", "-tls-key", "/does/not/exist"}, {"-backend", "a:1", "-policy", "prequal"},
+		{"-backend", "a:1", "-probe", "load"}, {"-backend", "a:1", "-admin-token-file", "/does/not/exist"},
+		{"-backend", "a:1", "-admin", "127.0.0.1:0", "-admin-token-file", "/does/not/exist"}, {"-backend", "a:1", "-mode", "tcp", "-trust", "10.0.0.0/8"},
 	} {
-		cmd := command(t, args...)
-		out, _ := cmd.CombinedOutput() // the exit code tells
-		if code := cmd.ProcessState.ExitCode(); code != 2 || bytes.Count(out, []byte("\n")) != 1 {
-			t.Errorf("%q: exit %d: %s", args, code, out)
+		var out, complaint bytes.Buffer
+		if code := run(args, &out, &complaint); code != 2 || bytes.Count(complaint.Bytes(), []byte("\n")) != 1 || out.Len() > 0 {
+			t.Errorf("%q: exit %d: %s%s", args, code, &out, &complaint)
 		}
 	}
 }
@@ -221,8 +229,9 @@ func TestHTTPChecksAndDrain(t *testing.T) {
 	if page := get(t, http.DefaultClient, b.admin+"/status"); !strings.Contains(page, "<title>balancer</title>") {
 		t.Errorf("page: %.100s", page)
 	}
-	if m := get(t, http.DefaultClient, b.admin+"/metrics"); !strings.Contains(m, `balancer_backend_usable{backend="`+a+`"} 1`) {
-		t.Errorf("metrics:\n%s", m)
+	text := get(t, http.DefaultClient, b.admin+"/metrics")
+	if m, err := parseMetrics(text); err != nil || m[`balancer_backend_usable{backend="`+a+`"}`] != 1 || m["balancer_clients{}"] != 1 {
+		t.Errorf("metrics: %v\n%s", err, text)
 	}
 }
 
@@ -305,6 +314,113 @@ func TestTCPMode(t *testing.T) {
 	}
 }
 
+// In dns mode a query over UDP is passed on, and one over TCP on the same port.
+func TestDNSMode(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	udp, err := net.ListenPacket("udp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer udp.Close()
+	query := []byte("\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x04site\x04test\x00\x00\x01\x00\x01")
+	answered := func(q []byte) []byte {
+		a := bytes.Clone(q)
+		a[2] |= 0x80 // an answer, to the same question
+		return a
+	}
+	go func() {
+		buf := make([]byte, 512)
+		for {
+			n, from, err := udp.ReadFrom(buf)
+			if err != nil {
+				return
+			}
+			udp.WriteTo(answered(buf[:n]), from)
+		}
+	}()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				buf := make([]byte, 512)
+				if n, err := io.ReadAtLeast(c, buf, 2+len(query)); err == nil {
+					c.Write(append(buf[:2:2], answered(buf[2:n])...))
+				}
+			}()
+		}
+	}()
+	b := start(t, "-mode", "dns", "-backend", l.Addr().String())
+	for _, network := range []string{"udp", "tcp"} {
+		c, err := net.Dial(network, b.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		sent, want := query, answered(query)
+		if network == "tcp" {
+			length := []byte{0, byte(len(query))}
+			sent, want = append(length, query...), append(length, want...)
+		}
+		c.Write(sent)
+		c.SetReadDeadline(time.Now().Add(20 * time.Second))
+		got := make([]byte, len(want))
+		if _, err := io.ReadFull(c, got); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s: %q, %v", network, got, err)
+		}
+	}
+}
+
+// Behind a proxy that writes PROXY headers, backends learn the client's address
+// and not the proxy's, with and without TLS; without a header there is nothing.
+func TestHTTPBehindAProxy(t *testing.T) {
+	a, _ := site(t, "a")
+	dir := t.TempDir()
+	ca := newCert(t, dir, "ca", nil, "")
+	newCert(t, dir, "server", ca, "")
+	roots := x509.NewCertPool()
+	roots.AddCert(ca.leaf)
+	secure := []string{"-tls-cert", filepath.Join(dir, "server.pem"), "-tls-key", filepath.Join(dir, "server.key")}
+	for scheme, more := range map[string][]string{"http": nil, "https": secure} {
+		b := start(t, append([]string{"-backend", a, "-proxy-protocol", "in", "-trust", "127.0.0.0/8"}, more...)...)
+		for header, want := range map[string]string{"PROXY TCP4 192.0.2.7 192.0.2.1 1234 80\r\n": "a 192.0.2.7 ", "": ""} {
+			c := &http.Client{Transport: &http.Transport{
+				TLSClientConfig: &tls.Config{RootCAs: roots},
+				DialContext: func(context.Context, string, string) (net.Conn, error) {
+					c, err := net.Dial("tcp", b.addr)
+					if err == nil {
+						_, err = io.WriteString(c, header)
+					}
+					return c, err
+				},
+			}}
+			req, _ := http.NewRequest("GET", scheme+"://"+b.addr, nil)
+			req.Header.Set("X-Forwarded-For", "198.51.100.1") // of nobody who is believed
+			got := ""
+			resp, err := c.Do(req)
+			if err == nil {
+				body, _ := io.ReadAll(resp.Body)
+				resp.Body.Close()
+				got = string(body)
+			}
+			c.CloseIdleConnections()
+			if got != want || (err != nil) != (want == "") {
+				t.Errorf("%s, header %q: %q, %v", scheme, header, got, err)
+			}
+		}
+		if n := b.status().Front.Refused; n == 0 {
+			t.Error("nothing was counted as refused")
+		}
+	}
+}
+
 func TestTheStatusPageAsksForItsToken(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "token")
 	if err := os.WriteFile(file, []byte("secret\n"), 0o600); err != nil {
@@ -329,6 +445,175 @@ func TestTheStatusPageAsksForItsToken(t *testing.T) {
 		resp.Body.Close()
 		if resp.StatusCode != auth.code {
 			t.Errorf("status %d, want %d", resp.StatusCode, auth.code)
+		}
+	}
+}
+
+// A page of somebody else's can neither press the buttons nor read the page,
+// under a name that was made to mean this machine either.
+func TestOtherSitesGetNothing(t *testing.T) {
+	a, _ := site(t, "a")
+	b := start(t, "-backend", a)
+	for _, c := range []struct {
+		method, path, host, origin string
+		code                       int
+		usable                     int64
+	}{
+		{"POST", "/drain?node=" + a, "", "http://evil.example", 403, 1},
+		{"GET", "/status", "evil.example:80", "", 421, 1},
+		{"GET", "/status", "evil.example", "", 421, 1},
+		{"GET", "/status", "localhost", "", 200, 1},
+		{"GET", "/status", "[::1]:80", "", 200, 1},
+		{"GET", "/drain?node=" + a, "", "", 405, 1},
+		{"POST", "/drain?node=" + a + "&back=1", "", b.admin, 303, 0},
+	} {
+		req, _ := http.NewRequest(c.method, b.admin+c.path, nil)
+		req.Host = c.host
+		if c.origin != "" {
+			req.Header.Set("Origin", c.origin)
+		}
+		resp, err := http.DefaultTransport.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if got := b.status().Usable; resp.StatusCode != c.code || got != c.usable {
+			t.Errorf("%+v: %d, %d usable", c, resp.StatusCode, got)
+		}
+	}
+}
+
+// Backends say how loaded they are when they are asked, also those that get no
+// requests, and clients do not see it.
+func TestProbesAskEveryBackend(t *testing.T) {
+	var addrs []string
+	for range 2 {
+		tracker := lb.NewTracker(4)
+		s := httptest.NewServer(lbhttp.ReportHandler(tracker, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok") })))
+		t.Cleanup(s.Close)
+		addrs = append(addrs, s.Listener.Addr().String())
+	}
+	b := start(t, "-backend", addrs[0], "-backend", addrs[1], "-probe", "/load")
+	resp, err := http.Post(b.admin+"/drain?node="+addrs[0], "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	b.wait("both have reported", func(r report) bool {
+		resp, err := http.Get("http://" + b.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if got := resp.Header.Get(lb.ReportHeader); got != "" {
+			t.Fatalf("the client is told %q", got)
+		}
+		return r.NodeStatus[0].RIF != nil && r.NodeStatus[1].RIF != nil
+	})
+}
+
+// A backend that is killed in the middle of it all fails no request that can be
+// sent again.
+func TestADeadBackendFailsNoRequest(t *testing.T) {
+	a, _ := site(t, "a")
+	dying := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "dying") }))
+	b := start(t, "-backend", a, "-backend", dying.Listener.Addr().String(), "-policy", "round-robin", "-interval", "10s")
+	const clients, each = 4, 100
+	var halfway, all sync.WaitGroup
+	halfway.Add(clients)
+	var wrong atomic.Int64
+	for range clients {
+		all.Go(func() {
+			c := &http.Client{Transport: &http.Transport{}}
+			defer c.CloseIdleConnections()
+			for i := range each {
+				if i == each/2 {
+					halfway.Done()
+				}
+				resp, err := c.Get("http://" + b.addr)
+				if err != nil || resp.StatusCode != 200 {
+					wrong.Add(1)
+				}
+				if err == nil {
+					resp.Body.Close()
+				}
+			}
+		})
+	}
+	halfway.Wait()
+	dying.Listener.Close()
+	dying.CloseClientConnections()
+	all.Wait()
+	dying.Close()
+	if n := wrong.Load(); n > 0 {
+		t.Errorf("%d of %d requests failed", n, clients*each)
+	}
+	if r := b.status(); r.Front.Retries == 0 || r.Requests < clients*each {
+		t.Errorf("nothing was sent again: %+v", r.Front)
+	}
+}
+
+// The first signal lets a request in progress end, and the status page with it;
+// the second ends everything at once.
+func TestTheFirstSignalWaitsTheSecondDoesNot(t *testing.T) {
+	for _, signals := range []int{1, 2} {
+		came, goOn := make(chan bool, 1), make(chan bool)
+		slow := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			came <- true
+			select {
+			case <-goOn:
+			case <-r.Context().Done():
+			}
+			io.WriteString(w, "slow")
+		}))
+		defer slow.Close()
+		b := start(t, "-backend", slow.Listener.Addr().String())
+		answer := make(chan string, 1)
+		go func() {
+			resp, err := http.Get("http://" + b.addr)
+			if err != nil {
+				answer <- "none"
+				return
+			}
+			defer resp.Body.Close()
+			body, _ := io.ReadAll(resp.Body)
+			answer <- string(body)
+		}()
+		<-came
+		_ = b.cmd.Process.Signal(os.Interrupt)
+		for {
+			c, err := net.Dial("tcp", b.addr)
+			if err != nil {
+				break // it takes no more clients
+			}
+			c.Close()
+			time.Sleep(5 * time.Millisecond)
+		}
+		want, code := "slow", 0
+		if signals == 2 {
+			want, code = "none", -1 // by the signal
+		} else {
+			if n := b.status().InFlight; n != 1 {
+				t.Errorf("in flight while it ends: %d", n)
+			}
+			close(goOn)
+		}
+		got := ""
+		for got == "" {
+			if signals == 2 { // again: it may still be at work on the first
+				_ = b.cmd.Process.Signal(os.Interrupt)
+			}
+			select {
+			case got = <-answer:
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+		if got != want {
+			t.Errorf("%d signals: answer %q, want %q", signals, got, want)
+		}
+		_ = b.cmd.Wait() // the exit code tells
+		if got := b.cmd.ProcessState.ExitCode(); got != code {
+			t.Errorf("%d signals: exit %d, want %d:\n%s", signals, got, code, b.stderr)
 		}
 	}
 }

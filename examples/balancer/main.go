@@ -19,10 +19,14 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 // run is main with everything it touches as arguments; it returns the exit code.
 func run(args []string, stdout, stderr io.Writer) int {
 	o, err := parse(args, stdout)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
+	if errors.Is(err, flag.ErrHelp) {
 		return 0
-	case err != nil:
+	}
+	var b *balancer
+	if err == nil {
+		b, err = build(o, slog.New(slog.NewTextHandler(stderr, nil)))
+	}
+	if err != nil {
 		fmt.Fprintf(stderr, "balancer: %v (balancer -h explains)\n", err)
 		return 2
 	}
@@ -31,7 +35,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
-	if err := serve(ctx, o, stdout, slog.New(slog.NewTextHandler(stderr, nil))); err != nil {
+	if err := b.run(ctx, stdout); err != nil {
 		fmt.Fprintln(stderr, "balancer:", err)
 		return 1
 	}

@@ -1,16 +1,12 @@
 package main
 
 import (
-	"bufio"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"math"
 	"net"
 	"net/netip"
-	"os"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,7 +22,9 @@ type options struct {
 	policy         lb.Policy
 	backends       []lb.Node
 	backendFile    string
-	probe          lbtcp.Probe
+	policyName     string
+	check          lbtcp.Probe
+	probe          string
 	interval       time.Duration
 	rise, fall     int
 	slowStart      time.Duration
@@ -45,11 +43,13 @@ type options struct {
 	insecure       bool
 }
 
-// policies are the names of -policy.
-var policies = []struct {
+// namedPolicy is a name of -policy.
+type namedPolicy struct {
 	name, help string
 	policy     lb.Policy
-}{
+}
+
+var policies = []namedPolicy{
 	{"marginal", "where a request delays least, by load reports and latency", lb.Marginal{}},
 	{"round-robin", "in turn, smoothly by weight", lb.RoundRobin{}},
 	{"random", "at random, by weight", lb.Random{}},
@@ -57,7 +57,8 @@ var policies = []struct {
 	{"two-choices", "the better of two drawn at random, by requests in flight", lb.PowerOfD{}},
 	{"ewma", "the better of two, by latency and requests in flight", lb.PeakEWMA{}},
 	{"ewma-scan", "the best of all, by latency and requests in flight", lb.PeakEWMA{Scan: true}},
-	{"prequal", "the hot-cold rule over reports of the backends", lb.Prequal{}},
+	{"prequal", "the hot-cold rule over reports of the backends, as published; with -probe", lb.Prequal{}},
+	{"prequal-60", "the same, with six in ten backends cold at most", lb.Prequal{Quantile: 0.6}},
 	{"maglev", "by the client's address, from a table", lb.Maglev{}},
 	{"bounded-hash", "by the client's address, unless that backend has too much", lb.BoundedHash{}},
 }
@@ -66,10 +67,10 @@ func parse(args []string, usage io.Writer) (options, error) {
 	o := options{tiers: make(map[string]uint8)}
 	fs := flag.NewFlagSet("balancer", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
-	var policy, check, proxy string
+	var check, proxy string
 	fs.StringVar(&o.listen, "listen", "127.0.0.1:8080", "`address` to serve on; port 0 picks a free one")
-	fs.StringVar(&o.mode, "mode", "http", "http or tcp")
-	fs.StringVar(&policy, "policy", "marginal", "how a backend is chosen: a `name` of the list below")
+	fs.StringVar(&o.mode, "mode", "http", "http, tcp, or dns: queries over UDP, each to a backend, and over TCP")
+	fs.StringVar(&o.policyName, "policy", "marginal", "how a backend is chosen: a `name` of the list below")
 	fs.Func("backend", "`ADDR[,weight=N][,tier=T]`: a server; may be repeated", func(s string) error {
 		n, err := parseBackend(s)
 		o.backends = append(o.backends, n)
@@ -77,6 +78,7 @@ func parse(args []string, usage io.Writer) (options, error) {
 	})
 	fs.StringVar(&o.backendFile, "backend-file", "", "`file` with a backend a line, read again on SIGHUP; # begins a comment")
 	fs.StringVar(&check, "check", "tcp", "`tcp or PATH[~REGEXP]`: connect; or ask for a path and look for REGEXP in the body")
+	fs.StringVar(&o.probe, "probe", "", "`PATH` at which backends say how loaded they are, in Lb-Report; asked as often as the\npolicy wants; default: only what they say with their replies; with -mode http")
 	fs.DurationVar(&o.interval, "interval", 2*time.Second, "time between two checks of a backend")
 	fs.IntVar(&o.rise, "rise", 2, "checks that have to succeed in a row before a backend is used again")
 	fs.IntVar(&o.fall, "fall", 3, "checks that have to fail in a row before it is not")
@@ -97,8 +99,8 @@ func parse(args []string, usage io.Writer) (options, error) {
 		return nil
 	})
 	fs.BoolVar(&o.h2c, "h2c", false, "speak HTTP/2 to the backends, as gRPC needs; with -tls-cert")
-	fs.StringVar(&proxy, "proxy-protocol", "", "`in, out or both`: expect PROXY headers of -trust, write them to backends; with -mode tcp")
-	fs.Func("trust", "`CIDR` of proxies in front of this one, whose PROXY headers or X-Forwarded fields are\nbelieved; may be repeated; default nobody", func(s string) error {
+	fs.StringVar(&proxy, "proxy-protocol", "", "`in, out or both`: expect PROXY headers of -trust; write them to backends, with -mode tcp")
+	fs.Func("trust", "`CIDR` of proxies in front of this one, whose X-Forwarded fields are believed, or with\n-proxy-protocol in whose PROXY headers; may be repeated; default nobody", func(s string) error {
 		p, err := netip.ParsePrefix(s)
 		o.trust = append(o.trust, p)
 		return err
@@ -121,26 +123,21 @@ func parse(args []string, usage io.Writer) (options, error) {
 		err = fmt.Errorf("unexpected argument %q", fs.Arg(0))
 	}
 	if err == nil {
-		err = o.check(policy, check, proxy)
+		err = o.validate(check, proxy)
 	}
 	return o, err
 }
 
-func (o *options) check(policy, check, proxy string) (err error) {
-	i := slices.IndexFunc(policies, func(p struct {
-		name, help string
-		policy     lb.Policy
-	}) bool {
-		return p.name == policy
-	})
+func (o *options) validate(check, proxy string) (err error) {
+	i := slices.IndexFunc(policies, func(p namedPolicy) bool { return p.name == o.policyName })
 	switch {
 	case i < 0:
-		return fmt.Errorf("-policy: there is no %q", policy)
-	case o.mode != "http" && o.mode != "tcp":
-		return fmt.Errorf("-mode is %q, want http or tcp", o.mode)
+		return fmt.Errorf("-policy: there is no %q", o.policyName)
+	case o.mode != "http" && o.mode != "tcp" && o.mode != "dns":
+		return fmt.Errorf("-mode is %q, want http, tcp or dns", o.mode)
 	case (o.tlsCert == "") != (o.tlsKey == ""):
 		return errors.New("-tls-cert and -tls-key go together")
-	case o.tlsCert != "" && o.mode == "tcp":
+	case o.tlsCert != "" && o.mode != "http":
 		return errors.New("-tls-cert is for -mode http; in tcp mode TLS passes through")
 	case o.clientCA != "" && o.tlsCert == "":
 		return errors.New("-client-ca needs -tls-cert")
@@ -154,6 +151,12 @@ func (o *options) check(policy, check, proxy string) (err error) {
 		return errors.New("-slow-start, -drain, -limit and -queue have to be 0 or more")
 	case o.queue > 0 && o.limit == 0:
 		return errors.New("-queue needs -limit")
+	case o.probe != "" && (o.mode != "http" || !strings.HasPrefix(o.probe, "/")):
+		return fmt.Errorf("-probe: %q is no path, or -mode is not http", o.probe)
+	case strings.HasPrefix(o.policyName, "prequal") && o.probe == "":
+		return fmt.Errorf("-policy %s goes by what backends report: give -probe", o.policyName)
+	case o.admin == "" && o.adminTokenFile != "":
+		return errors.New("-admin-token-file needs -admin")
 	case o.admin != "" && !o.insecure && o.adminTokenFile == "" && !loopback(o.admin):
 		return fmt.Errorf("-admin %s is not loopback: give -admin-token-file, or -insecure", o.admin)
 	}
@@ -161,7 +164,7 @@ func (o *options) check(policy, check, proxy string) (err error) {
 	if err := o.checkProxy(proxy); err != nil {
 		return err
 	}
-	if o.probe, err = parseCheck(check); err != nil {
+	if o.check, err = parseCheck(check); err != nil {
 		return fmt.Errorf("-check: %w", err)
 	}
 	if o.backendFile != "" {
@@ -172,7 +175,7 @@ func (o *options) check(policy, check, proxy string) (err error) {
 			return err
 		}
 	}
-	if len(o.backends) == 0 && o.backendFile == "" {
+	if len(o.backends) == 0 {
 		return errors.New("at least one -backend, or -backend-file, is required")
 	}
 	return nil
@@ -181,14 +184,20 @@ func (o *options) check(policy, check, proxy string) (err error) {
 func (o *options) checkProxy(proxy string) error {
 	switch proxy {
 	case "":
+		if o.mode != "http" && len(o.trust) > 0 {
+			return errors.New("-trust is for -mode http, or -proxy-protocol in")
+		}
 		return nil
 	case "in", "out", "both":
 	default:
 		return fmt.Errorf("-proxy-protocol is %q, want in, out or both", proxy)
 	}
 	o.proxyIn, o.proxyOut = proxy != "out", proxy != "in"
-	if o.mode != "tcp" {
-		return errors.New("-proxy-protocol is for -mode tcp: HTTP says who the client is in X-Forwarded-For")
+	switch {
+	case o.mode == "dns":
+		return errors.New("-proxy-protocol is for -mode http and tcp")
+	case o.proxyOut && o.mode == "http":
+		return errors.New("-proxy-protocol out is for -mode tcp: in http mode clients share connections to backends, which learn of them in X-Forwarded-For")
 	}
 	if o.proxyIn && len(o.trust) == 0 {
 		return errors.New("-proxy-protocol in needs -trust: who may write a PROXY header can be anybody")
@@ -203,75 +212,4 @@ func loopback(addr string) bool {
 	}
 	ip, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && ip.IsLoopback()
-}
-
-// parseBackend reads ADDR[,weight=N][,tier=T].
-func parseBackend(s string) (lb.Node, error) {
-	addr, rest, _ := strings.Cut(strings.TrimSpace(s), ",")
-	if host, port, err := net.SplitHostPort(addr); err != nil || host == "" || port == "" {
-		return lb.Node{}, fmt.Errorf("%q is not HOST:PORT", addr)
-	}
-	n := lb.Node{ID: addr, Addr: addr}
-	for part := range strings.SplitSeq(rest, ",") {
-		name, value, _ := strings.Cut(part, "=")
-		switch name {
-		case "":
-		case "weight":
-			w, err := strconv.ParseFloat(value, 64)
-			if err != nil || !(w > 0) || math.IsInf(w, 0) {
-				return n, fmt.Errorf("weight %q is not a number above 0", value)
-			}
-			n.Weight = w
-		case "tier":
-			if _, err := strconv.ParseUint(value, 10, 8); err != nil {
-				return n, fmt.Errorf("tier %q is not a number from 0 to 255", value)
-			}
-			n.Attr = map[string]string{"tier": value}
-		default:
-			return n, fmt.Errorf("%q is none of weight=N and tier=T", part)
-		}
-	}
-	return n, nil
-}
-
-func readBackends(file string) ([]lb.Node, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, fmt.Errorf("backends: %w", err)
-	}
-	defer f.Close()
-	var nodes []lb.Node
-	lines := bufio.NewScanner(f)
-	for n := 1; lines.Scan(); n++ {
-		line, _, _ := strings.Cut(lines.Text(), "#")
-		if strings.TrimSpace(line) == "" {
-			continue
-		}
-		node, err := parseBackend(line)
-		if err != nil {
-			return nil, fmt.Errorf("backends: %s, line %d: %w", file, n, err)
-		}
-		nodes = append(nodes, node)
-	}
-	return nodes, lines.Err()
-}
-
-// parseCheck reads tcp or PATH[~REGEXP].
-func parseCheck(s string) (lbtcp.Probe, error) {
-	if s == "tcp" {
-		return lbtcp.Connect(), nil
-	}
-	path, text, hasBody := strings.Cut(s, "~")
-	if !strings.HasPrefix(path, "/") {
-		return nil, fmt.Errorf("%q is neither tcp nor a path", s)
-	}
-	c := lbtcp.HTTPCheck{Path: path}
-	if hasBody {
-		body, err := regexp.Compile(text)
-		if err != nil {
-			return nil, err
-		}
-		c.Body = body
-	}
-	return lbtcp.HTTP(c), nil
 }

@@ -1,8 +1,10 @@
 // Lbsim plays balancing policies on a simulated farm and prints their tail
 // latencies: p99 and p99.9, in milliseconds.
 //
-// Without flags it plays the standard scenarios, which takes minutes; with any
-// that describe a farm, that farm.
+// It plays the standard scenarios, which takes minutes, or with flags that
+// describe a farm, that farm. With -safe it prints how far the servers can
+// be loaded instead: up to the p99 that choosing at random by their true speeds
+// has at 70 %.
 package main
 
 import (
@@ -13,6 +15,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -45,12 +48,13 @@ func run(ctx context.Context, args []string, out, errs io.Writer) error {
 	fs.Float64Var(&s.Load, "load", 0.8, "offered work over what the servers can do")
 	fs.DurationVar(&s.Delay, "delay", 250*time.Microsecond, "one way between balancer and server")
 	fs.Float64Var(&s.Jitter, "jitter", 0, "delays are longer by a random part of up to this times -delay")
-	fs.IntVar(&s.Requests, "requests", 300_000, "requests that are measured")
+	fs.IntVar(&s.Requests, "requests", 0, "requests that are measured in each run; default 300000, with -safe 50000")
 	fs.Uint64Var(&s.Seed, "seed", 1, "of everything random")
 	fs.IntVar(&s.Fast, "failing", 0, "so many servers fail each request at once")
 	kind := fs.String("farm", "hetero", "homo: equal servers; hetero: speeds 0.5, 1 and 2; noisy: the same, and each is slow now and then")
 	dist := fs.String("work", "exponential", "of requests, 10ms in the mean: exponential, log-normal, constant or bimodal")
 	only := fs.String("policy", "", "play only policies whose names contain this; default all")
+	safe := fs.Bool("safe", false, "print the highest load at which p99 is not above that of random choice by true speeds at 70 %; -load does not matter then")
 	svg := fs.String("svg", "", "also draw the table into this file")
 	if err := fs.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -81,12 +85,21 @@ func run(ctx context.Context, args []string, out, errs io.Writer) error {
 		}
 	}
 	scenarios := lbsim.Standard()
+	if *safe && s.Requests == 0 { // each entry is played seven times
+		s.Requests = 50_000
+	}
 	fs.Visit(func(f *flag.Flag) {
-		if f.Name != "svg" && f.Name != "policy" {
+		if !slices.Contains([]string{"svg", "policy", "safe", "requests"}, f.Name) {
 			s.Name = *kind
 			scenarios = []lbsim.Scenario{s}
 		}
 	})
+	for i := range scenarios {
+		scenarios[i].Requests = s.Requests
+	}
+	if *safe && *svg != "" {
+		return wrong("picture of safe loads", *svg)
+	}
 	var entries []lbsim.Entry
 	for _, e := range append(append([]lbsim.Entry{{Name: "marginal", Policy: lb.Marginal{}}}, lbsim.Anchors()...), lbsim.Oracles()...) {
 		if strings.Contains(e.Name, *only) {
@@ -95,6 +108,14 @@ func run(ctx context.Context, args []string, out, errs io.Writer) error {
 	}
 	if len(entries) == 0 {
 		return wrong("policy", *only)
+	}
+	if *safe {
+		t, err := lbsim.SafeLoads(ctx, scenarios, entries)
+		if err != nil {
+			return err
+		}
+		_, err = t.WriteTo(out)
+		return err
 	}
 	t, err := lbsim.RunAll(ctx, scenarios, entries)
 	if err != nil {

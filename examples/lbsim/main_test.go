@@ -23,8 +23,18 @@ func TestPlaysTheFarmThatFlagsDescribe(t *testing.T) {
 	}
 }
 
+func TestPrintsSafeLoads(t *testing.T) {
+	var out, errs strings.Builder
+	if err := run(t.Context(), strings.Fields("-safe -servers 4 -balancers 2 -requests 500 -policy random"), &out, &errs); err != nil {
+		t.Fatal(err, errs.String())
+	}
+	if n := strings.Count(out.String(), "\n"); n != 3 || !strings.Contains(out.String(), " %") {
+		t.Errorf("printed:\n%s", out.String())
+	}
+}
+
 func TestWrongUsageIsExplained(t *testing.T) {
-	for _, args := range []string{"-farm moon", "-work hard", "-policy none", "-nosuch", "extra"} {
+	for _, args := range []string{"-farm moon", "-work hard", "-policy none", "-nosuch", "extra", "-safe -svg x"} {
 		var out, errs strings.Builder
 		if err := run(t.Context(), strings.Fields(args), &out, &errs); !errors.Is(err, errUsage) || errs.Len() == 0 {
 			t.Errorf("%s: %v, said %q", args, err, errs.String())

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -153,11 +154,11 @@ func TestHistoryKeepsTheNewest(t *testing.T) {
 func TestRollDropsTheSilent(t *testing.T) {
 	r := newRoll(Member{"me", 1}, 3*time.Second)
 	cause := func(c []Change) string {
-		s := ""
+		var s strings.Builder
 		for _, x := range c {
-			s += x.Member.Name + " " + string(x.Cause) + ";"
+			s.WriteString(x.Member.Name + " " + string(x.Cause) + ";")
 		}
-		return s
+		return s.String()
 	}
 	for _, step := range []struct {
 		at   time.Duration

@@ -10,7 +10,9 @@ usage: internal/bench/run.sh AREA [FLAG...]
   cache        cache.LookAside beside otter, theine, LRU and 2Q
   cookiecache  beside gorilla/securecookie, gorilla/sessions, JWE and Fernet
   lb           the proxies of lb/lbhttp and lb/lbtcp beside HAProxy, nginx,
-               fasthttp and httputil.ReverseProxy
+               Caddy, fasthttp and httputil.ReverseProxy
+  lbfarm       eight backends behind three balancers, one policy after the
+               other, beside what lb/lbsim foretells
   lbpick       one choice of a node beside httplb, kratos and the least possible
   memcached    cache/memcached beside bare gomemcache, on a private memcached
   replication  package replication beside PostgreSQL's logical replication,
@@ -71,7 +73,7 @@ area=${1-}
 [ $# = 0 ] || shift
 case $area in
 -h | --help | help) usage && exit 0 ;;
-cache | cookiecache | lbpick) ;;
+cache | cookiecache | lbfarm | lbpick) ;;
 lb)
 	needs haproxy haproxy
 	needs nginx nginx

@@ -1,5 +1,5 @@
 // Package testnet breaks the network between a client and a server, for tests of
-// what clients do then. A [Proxy] stands between the two, on 127.0.0.1:
+// what clients do then, and makes whole LANs to break. A [Proxy] stands between the two, on 127.0.0.1:
 //
 //	p := testnet.NewProxy(t, server)  // clients connect to p.Addr()
 //	work()
@@ -39,6 +39,27 @@
 //   - the server closes a connection: the client's is closed once it has been sent
 //     everything.
 //   - the client stops sending: the server is told, and its reply still arrives.
+//
+// [Listen], [Serve], [Dial] and [Eventually] are what tests over real sockets
+// need, and [Main] finds goroutines that they leave.
+//
+// # Labs
+//
+// A [Lab], on Linux and as root, is a LAN of network namespaces: nodes and a
+// client on a bridge that loses what a test tells it to lose. [Node.Do] opens
+// sockets in a namespace, [Node.Start] and [Node.Program] run processes there,
+// [Lab.Probe] asks an address each millisecond and reports the longest silence:
+//
+//	lab := testnet.NewLab(t, 3)
+//	lab.Nodes[0].Echo()
+//	p := lab.Probe(lab.Nodes[0].Addr)
+//	lab.Lose(lab.Nodes[0], lab.Client, 30)
+//	r := p.Stop()                     // r.Longest, r.Lost
+//
+// Namespaces have no names, so that nothing is left behind, even by a test that
+// is killed, and any number of labs exist side by side. Losses, partitions and
+// their end come into force for all nodes in one instant. A namespace belongs to
+// a thread: goroutines that a function given to Do starts are not in it.
 //
 // The package is for tests only; internal/arch refuses it elsewhere.
 package testnet

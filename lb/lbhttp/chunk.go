@@ -8,6 +8,8 @@ type chunks struct {
 	left      int64 // of the chunk's data
 	size      int64
 	digits    int
+	total     int64  // of all chunks so far
+	limit     int64  // of that; 0 is none
 	extension int    // bytes of extensions so far, of all chunks together
 	trailer   []byte // the trailer section, once it has begun
 	rules     *rules
@@ -67,6 +69,9 @@ func (c *chunks) next(b []byte) (used int, data []byte, err error) {
 			if x != '\n' {
 				return i, nil, errChunk
 			}
+			if c.total += c.size; c.limit > 0 && c.total > c.limit {
+				return i, nil, errBody
+			}
 			c.left, c.state = c.size, chunkData
 			if c.size == 0 {
 				c.state = chunkTrailer
@@ -112,8 +117,11 @@ func (c *chunks) next(b []byte) (used int, data []byte, err error) {
 
 func (c *chunks) done() bool { return c.state == chunkDone }
 
-// reset makes c ready for the next body and keeps its memory.
-func (c *chunks) reset(ru *rules) { *c = chunks{trailer: c.trailer[:0], rules: ru} }
+// reset makes c ready for the next body, of at most limit bytes if that is not
+// 0, and keeps its memory.
+func (c *chunks) reset(ru *rules, limit int64) {
+	*c = chunks{trailer: c.trailer[:0], rules: ru, limit: limit}
+}
 
 // checkTrailer drops from the trailer what may not be in one: fields that say
 // where a message ends, who it is for, or who sent it (RFC 9110, section 6.5.1).

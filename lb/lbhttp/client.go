@@ -1,11 +1,8 @@
 package lbhttp
 
 import (
-	"crypto/tls"
-	"io"
 	"net"
 	"net/netip"
-	"strings"
 	"syscall"
 	"time"
 
@@ -29,6 +26,7 @@ type client struct {
 	alarm alarm
 	idle  bool     // between requests
 	gone  bool     // the alarm was fired because the client has gone
+	there presence // until then
 	back  *backend // what the current request waits for
 
 	w      *work // what a request in progress needs; nil between requests
@@ -40,22 +38,6 @@ type client struct {
 	linger bool     // the client may still be sending what nobody reads
 	fd     uintptr  // of raw, while inside its Read
 	inside bool
-}
-
-// work is the memory of a request in progress. Idle connections have none.
-type work struct {
-	in         []byte
-	start, end int // the part of in that is not used up
-	out        []byte
-	body       []byte // the part of in that is the request's body
-	req        request
-	res        response
-	chunks     chunks // the request's body
-	answer     chunks // the response's
-	limited    io.LimitedReader
-	tried      []*lb.Node
-	head       Head
-	choice     lb.Request
 }
 
 // step is what a connection does next.
@@ -130,31 +112,6 @@ func (c *client) serve() {
 	c.drop()
 	if c.linger {
 		c.lingeringClose()
-	}
-}
-
-// secure does the TLS handshake and asks who the client is.
-func (c *client) secure() bool {
-	c.alarm.set(c.s.until(c.s.cfg.HeadTimeout), watchNothing)
-	tc, err := handshake(c.s.ctx, c.conn, c.s.cfg.TLS)
-	if !c.alarm.stop() || err != nil {
-		return false
-	}
-	c.conn = tc
-	c.peer.proto = "https"
-	if c.s.cfg.Identify != nil {
-		state := tc.ConnectionState()
-		c.identify(&state)
-	}
-	return true
-}
-
-func (c *client) identify(state *tls.ConnectionState) {
-	id := c.s.cfg.Identify(state)
-	c.tier = id.Tier
-	for _, f := range id.fields() {
-		c.peer.identity = appendField(c.peer.identity, f[0], f[1])
-		c.peer.names = append(c.peer.names, strings.ToLower(f[0]))
 	}
 }
 
@@ -270,63 +227,6 @@ func (c *client) advance() step {
 	return stepMore
 }
 
-// takeBody looks whether all of the body is in the buffer.
-func (c *client) takeBody() (whole bool, err error) {
-	w := c.w
-	w.body = nil
-	rest := w.in[w.start:w.end]
-	switch {
-	case w.req.chunked:
-		w.chunks.reset(c.s.rules)
-		from := 0
-		for from < len(rest) && !w.chunks.done() {
-			used, _, err := w.chunks.next(rest[from:])
-			if err != nil {
-				return false, err
-			}
-			from += used
-		}
-		done := w.chunks.done()
-		w.chunks.reset(c.s.rules) // it is read again when it is sent
-		if done {
-			w.body = rest[:from]
-			w.start += from
-		}
-		return done, nil
-	case w.req.length > int64(len(rest)):
-		return false, nil
-	case w.req.length > 0:
-		w.body = rest[:w.req.length]
-		w.start += int(w.req.length)
-	}
-	return true, nil
-}
-
-// hold gets memory for a request.
-func (c *client) hold() *work {
-	if c.w == nil {
-		w, _ := c.s.works.Get().(*work)
-		if w == nil {
-			w = &work{in: make([]byte, c.s.cfg.MaxHead), out: make([]byte, 0, c.s.cfg.MaxHead)}
-			w.req.fields = make([]field, 0, 32)
-			w.res.fields = make([]field, 0, 32)
-		}
-		w.start, w.end = 0, 0
-		c.w = w
-	}
-	return c.w
-}
-
-// drop gives it back.
-func (c *client) drop() {
-	if c.w != nil {
-		clear(c.w.tried[:cap(c.w.tried)])
-		c.w.limited.R, c.w.choice = nil, lb.Request{}
-		c.s.works.Put(c.w)
-		c.w = nil
-	}
-}
-
 // hasGone is called by the ticker while it holds the alarm.
 func (c *client) hasGone() (gone bool) {
 	if c.sock != nil {
@@ -339,9 +239,22 @@ func (c *client) hasGone() (gone bool) {
 // the connection waits for.
 func (c *client) expire(gone bool) {
 	c.gone = gone
+	if gone || c.s.ctx.Err() != nil {
+		c.there.end()
+	}
 	c.base.SetDeadline(past)
 	if c.back != nil {
 		c.back.conn.SetDeadline(past)
+	}
+}
+
+// cut ends a connection that another goroutine serves. Closing it would wait
+// for that goroutine, which may be waiting for a node while it reads here.
+func (c *client) cut() {
+	c.base.SetDeadline(past)
+	if tcp, ok := c.base.(*net.TCPConn); ok {
+		tcp.CloseRead()
+		tcp.CloseWrite()
 	}
 }
 

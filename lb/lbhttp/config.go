@@ -47,6 +47,13 @@ type ServerConfig struct {
 	// MaxHead bounds a head in bytes, in both directions; default 16 KiB. It
 	// is also the size of the buffers, of which a busy connection has three.
 	MaxHead int
+	// MaxBody bounds a request's body in bytes; what is longer is answered with
+	// 413, before any of it is sent on if its length is known. Default no limit.
+	MaxBody int64
+	// MaxClients bounds the connections of clients. Those beyond it wait, one
+	// for each listener accepted and the others in the kernel, until another
+	// one ends. Default no limit.
+	MaxClients int
 
 	// Time limits. They are looked at every few milliseconds, a hundred at the
 	// most, so that they may be late by as much.
@@ -59,7 +66,8 @@ type ServerConfig struct {
 	// for clients, a third of it for backends, an hour for upgraded ones.
 	IdleTimeout time.Duration
 	// BodyTimeout bounds the wait for some more of a body to move, by 256 KiB
-	// or to its end, in either direction; default 60 s.
+	// or to its end, in either direction; default 60 s. A client that is too
+	// slow with its request's is answered with 408.
 	BodyTimeout time.Duration
 	// ConnectTimeout bounds connecting to a node; default 3 s.
 	ConnectTimeout time.Duration
@@ -129,6 +137,7 @@ func (cfg ServerConfig) fill() (ServerConfig, error) {
 	if cfg.MaxHead < 0 || cfg.MaxHead > 1<<20 || cfg.MaxHead > 0 && cfg.MaxHead < 1<<10 {
 		return cfg, fmt.Errorf("lbhttp: ServerConfig.MaxHead is %d, want 1 KiB to 1 MiB", cfg.MaxHead)
 	}
+	cfg.MaxBody, cfg.MaxClients = max(cfg.MaxBody, 0), max(cfg.MaxClients, 0)
 	if cfg.Name == "" {
 		cfg.Name = "lb"
 	}

@@ -12,7 +12,8 @@
 //   - Requests of one connection are answered in order.
 //   - Nothing reaches a node that two programs could read in two ways: both
 //     lengths at once, folded lines, bare CR or LF, white space before a colon and
-//     the like are answered with 400 and the end of the connection.
+//     the like are answered with 400 and the end of the connection. The handler
+//     gets what net/http made of a message, and that is written anew.
 //   - What only a proxy may say, a client cannot: X-Forwarded-*, Forwarded,
 //     certificate fields and Lb-* are dropped unless the client is trusted.
 //   - A request that is not idempotent is never sent to a node once another may
@@ -33,9 +34,12 @@
 //   - a node takes too long: likewise, and 504.
 //   - a kept connection turns out to be closed: likewise, and its node is not
 //     charged. Requests that cannot be repeated look before they use one.
-//   - a client goes away: the node's connection is closed, within half a second
-//     also when nothing was being written, and the node is not charged. A client
-//     that only closes its sending half while it waits counts as gone.
+//   - a client goes away: its request leaves the pool's queue, or the node's
+//     connection is closed, within half a second also when nothing was being
+//     written, and the node is not charged. A client that only closes its
+//     sending half while it waits counts as gone.
+//   - a client sends too slowly, or too much: 408, 431 or 413, and the end of the
+//     connection. The node is not charged.
 //   - the context of Run ends: requests in progress have time to end, and
 //     their responses say Connection: close.
 //

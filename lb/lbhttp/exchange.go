@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"time"
 
 	"github.com/ashlar-go/ashlar/lb"
@@ -31,7 +32,13 @@ func (c *client) exchange() step {
 	var last error
 	for attempt := 1; ; attempt++ {
 		req.Exclude = w.tried
-		lease, err := s.cfg.Pool.Acquire(s.ctx, req)
+		c.alarm.set(s.until(-1), watchClient)
+		lease, err := s.cfg.Pool.Acquire(&c.there, req)
+		if !c.alarm.stop() {
+			lease.Done(lb.Outcome{Class: lb.Canceled}) // if it is one
+			s.aborted.Add(1)
+			return stepClose
+		}
 		if err != nil {
 			if last == nil {
 				last = err
@@ -90,7 +97,7 @@ func (c *client) appendBody() {
 		w.out = append(w.out, w.body...)
 		return
 	}
-	w.chunks.reset(c.s.rules)
+	w.chunks.reset(c.s.rules, 0)
 	for rest := w.body; len(rest) > 0; {
 		used, data, _ := w.chunks.next(rest) // takeBody has seen it
 		if len(data) > 0 {
@@ -151,7 +158,7 @@ func (a *attempted) run(streamed bool) (step, error) {
 	c.back = b
 	a.phase = PhaseHeader
 	if streamed {
-		c.alarm.set(s.until(-1), watchNothing) // the upload sets the limit when it is done
+		c.alarm.set(s.until(-1), watchClient) // the upload sets the limit when it is done
 		a.sent, err = b.sendHead(w.out)
 		if err == nil {
 			a.up = c.startUpload(b)
@@ -197,12 +204,20 @@ func (a *attempted) connect(streamed bool) (*backend, error) {
 		}
 		return b, nil
 	}
-	ctx, cancel := s.ctx, context.CancelFunc(func() {})
+	ctx, cancel := context.Context(&c.there), context.CancelFunc(func() {})
 	if s.cfg.ConnectTimeout > 0 {
 		ctx, cancel = context.WithTimeout(ctx, s.cfg.ConnectTimeout)
 	}
+	c.alarm.set(s.until(-1), watchClient)
 	conn, err := s.cfg.Dial(ctx, a.node)
 	cancel()
+	if !c.alarm.stop() {
+		a.gone = true
+		if err == nil {
+			conn.Close()
+			err = context.Canceled
+		}
+	}
 	if err != nil {
 		a.phase = PhaseDial
 		return nil, err
@@ -218,6 +233,9 @@ func (a *attempted) broken(b *backend, err error) error {
 	if a.up != nil {
 		if uerr := a.up.stop(); uerr != nil {
 			err = uerr
+			if errors.Is(uerr, os.ErrDeadlineExceeded) {
+				uerr = errSlowBody
+			}
 			if r, ok := errors.AsType[*refusal](uerr); ok && !a.answered {
 				c.refuse(r)
 			}
@@ -231,103 +249,4 @@ func (a *attempted) broken(b *backend, err error) error {
 	b.close()
 	c.base.SetDeadline(time.Time{}) // which the alarm may have set
 	return err
-}
-
-// head reads the head of the answer, and passes on those before it that are
-// not the last: 100 Continue, 103 Early Hints.
-func (a *attempted) head(b *backend) (int, error) {
-	c := a.c
-	w := c.w
-	for {
-		n, err := w.res.parse(b.bytes(), c.s.rules)
-		if err != nil {
-			return 0, err
-		}
-		if n == 0 {
-			if b.end == len(b.buf) && !b.compact() {
-				return 0, errTooLong
-			}
-			if err := b.more(); err != nil {
-				return 0, err
-			}
-			continue
-		}
-		if w.res.status >= 200 || w.res.status == 101 {
-			return n, nil
-		}
-		if w.req.minor == 1 {
-			w.out = appendResponse(w.out[:0], &w.res, c.s.rules, ending{})
-			if !c.alarm.stop() {
-				return 0, errSlow
-			}
-			if err := c.write(w.out); err != nil {
-				a.gone = true
-				return 0, err
-			}
-			c.alarm.set(c.s.until(c.s.cfg.ResponseTimeout), watchClient)
-		}
-		b.start += n
-		if b.start == b.end {
-			if err := b.refill(); err != nil {
-				return 0, err
-			}
-		}
-	}
-}
-
-// deliver sends the answer whose head is the first n bytes that b holds.
-func (a *attempted) deliver(b *backend, n int) (step, error) {
-	c := a.c
-	s, w := c.s, c.w
-	res := &w.res
-	a.phase = PhaseBody
-	a.rejected = res.status == 429 || res.status == 503
-	a.report = s.report(res)
-	if res.status == 101 {
-		return a.switched(b, n)
-	}
-	kind := res.body(w.req.isHead)
-	e := ending{close: w.req.close || w.req.minor == 0 && !w.req.keepAlive || s.draining.Load()}
-	if a.up != nil && !a.up.finished() {
-		e.close = true // what is left of the request would be taken for the next
-	}
-	e.chunked = w.req.minor == 1 && (kind == bodyChunked || kind == bodyUntilClose) && !w.req.isHead
-	if w.req.minor == 0 && (kind == bodyChunked || kind == bodyUntilClose) {
-		e.close = true
-	}
-	if res.chunked && w.req.isHead && w.req.minor == 1 {
-		e.chunked = true // what GET would have said
-	}
-	e.old = w.req.minor == 0
-	w.out = appendResponse(w.out[:0], res, s.rules, e)
-	reusable := res.reusable(kind)
-	b.start += n
-	var err error
-	switch kind {
-	case bodyNone:
-		err = a.write(w.out)
-	case bodyLength:
-		err = a.sendLength(b, res.length)
-	default:
-		err = a.sendUnknown(b, kind, e)
-	}
-	if err != nil {
-		return 0, a.broken(b, err)
-	}
-	if a.up != nil {
-		if a.up.stop() != nil {
-			e.close, reusable = true, false
-		}
-		c.base.SetReadDeadline(time.Time{})
-	}
-	c.back = nil
-	if reusable && b.start == b.end {
-		b.up.put(b, s.now.Load(), s.cfg.MaxIdle)
-	} else {
-		b.close()
-	}
-	if e.close {
-		return stepClose, nil
-	}
-	return stepMore, nil
 }

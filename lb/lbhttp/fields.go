@@ -15,7 +15,7 @@ const (
 	fieldHop        // for one connection only, by its nature
 	fieldForwarding // says who the client is: true only if a proxy of ours wrote it
 	fieldReport
-	fieldRetryAfter
+	fieldORCA
 )
 
 // requestField classifies the name of a request's field.
@@ -95,10 +95,6 @@ func responseField(name []byte) fieldKind {
 		if equalFold(name, "keep-alive") {
 			return fieldHop
 		}
-	case 11:
-		if equalFold(name, "retry-after") {
-			return fieldRetryAfter
-		}
 	case 14:
 		if equalFold(name, "content-length") {
 			return fieldContentLength
@@ -114,6 +110,10 @@ func responseField(name []byte) fieldKind {
 	case 18:
 		if equalFold(name, "proxy-authenticate") {
 			return fieldHop
+		}
+	case 21:
+		if equalFold(name, "endpoint-load-metrics") {
+			return fieldORCA
 		}
 	}
 	return fieldOther

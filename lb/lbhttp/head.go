@@ -16,6 +16,7 @@ type field struct {
 type head struct {
 	raw    []byte // from the first line to the empty one
 	minor  int    // of HTTP/1.minor
+	lines  int    // where the fields begin
 	fields []field
 
 	length    int64 // Content-Length; -1 without one
@@ -24,8 +25,8 @@ type head struct {
 	keepAlive bool  // Connection: keep-alive
 	upgrade   bool  // Connection: upgrade, and an Upgrade field
 	trailers  bool  // TE: trailers
-	report    field // Lb-Report, or endpoint-load-metrics; next is 0 without
-	retry     field // Retry-After
+	report    field // Lb-Report; next is 0 without
+	orca      field // Endpoint-Load-Metrics, likewise
 }
 
 func (h *head) name(f *field) []byte  { return h.raw[f.line:f.nameEnd] }
@@ -65,6 +66,8 @@ var (
 	errVersion     = &refusal{505, "a version other than HTTP/1.0 and HTTP/1.1"}
 	errTooLong     = &refusal{431, "a head that is too long"}
 	errTooMany     = &refusal{431, "too many fields"}
+	errBody        = &refusal{413, "a body that is too long"}
+	errSlowBody    = &refusal{408, "a body that took too long"}
 	errExpectation = &refusal{417, "an expectation other than 100-continue"}
 )
 
@@ -106,13 +109,25 @@ func equalFold(b []byte, lower string) bool {
 	return true
 }
 
+// firstLine returns the first line of b without its end, nil if that has not come.
+func firstLine(b []byte) ([]byte, error) {
+	n := bytes.IndexByte(b, '\n')
+	if n < 0 {
+		return nil, nil
+	}
+	if n == 0 || b[n-1] != '\r' {
+		return nil, errLineEnd
+	}
+	return b[:n-1], nil
+}
+
 // parseFields reads the lines from at up to the empty one in b. It returns where
 // the head ends, or 0 if b does not hold all of it yet.
 func (h *head) parseFields(b []byte, at int) (int, error) {
-	h.fields = h.fields[:0]
+	h.lines, h.fields = at, h.fields[:0]
 	h.length, h.chunked = -1, false
 	h.close, h.keepAlive, h.upgrade, h.trailers = false, false, false, false
-	h.report, h.retry = field{}, field{}
+	h.report, h.orca = field{}, field{}
 	for {
 		n := bytes.IndexByte(b[at:], '\n')
 		if n < 0 {

@@ -112,7 +112,7 @@ func (ru *rules) responseHeader(dst, h http.Header, major, minor int) {
 			continue
 		}
 		switch responseField(bytesOf(name)) {
-		case fieldConnection, fieldUpgrade, fieldHop, fieldTransferEncoding, fieldReport:
+		case fieldConnection, fieldUpgrade, fieldHop, fieldTransferEncoding, fieldReport, fieldORCA:
 		default:
 			if name != "" && name != "Trailer" && !ru.strips(bytesOf(name)) {
 				dst[name] = values

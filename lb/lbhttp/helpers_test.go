@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -21,10 +22,28 @@ import (
 // patience bounds waits for what must happen; it decides nothing else.
 const patience = 20 * time.Second
 
+// loopback is an address of this process alone, as far as the system has
+// several: ports that a test gives up and wants again, or wants to be closed,
+// are not taken meanwhile by whatever else runs on the machine.
+var loopback = func() string {
+	own := fmt.Sprintf("127.%d.%d.%d", 1+os.Getpid()>>16%254, os.Getpid()>>8&0xff, os.Getpid()&0xff)
+	l, err := net.Listen("tcp", own+":0")
+	if err != nil {
+		return "127.0.0.1"
+	}
+	l.Close()
+	return own
+}()
+
 // listen returns a listener on a free port.
 func listen(t testing.TB) net.Listener {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	return listenOn(t, loopback+":0")
+}
+
+func listenOn(t testing.TB, addr string) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +54,9 @@ func listen(t testing.TB) net.Listener {
 // backend is an HTTP server whose answers name it.
 func backend(t testing.TB, h http.HandlerFunc) lb.Node {
 	t.Helper()
-	s := httptest.NewServer(h)
+	s := httptest.NewUnstartedServer(h)
+	s.Config.ErrorLog = quiet
+	s.Start()
 	t.Cleanup(s.Close)
 	addr := s.Listener.Addr().String()
 	return lb.Node{ID: addr, Addr: addr}

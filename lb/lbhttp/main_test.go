@@ -11,6 +11,10 @@ import (
 
 // TestMain fails if goroutines of the package are left when all tests are over.
 func TestMain(m *testing.M) {
+	if kind := os.Getenv("LBHTTP_PROXY"); kind != "" {
+		proxyMain(kind, os.Getenv("LBHTTP_BACKEND"))
+		return
+	}
 	code := m.Run()
 	var left string
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {

@@ -81,6 +81,10 @@ func Tier(ctx context.Context) uint8 {
 // ServeHTTP implements http.Handler. It panics with http.ErrAbortHandler when a
 // response breaks off, which makes the server break off too.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if status := targetStatus(r); status != 0 {
+		p.answer(w, status, "http_request_error")
+		return
+	}
 	ctx := r.Context()
 	var id Identity
 	if r.TLS != nil && p.cfg.Identify != nil {
@@ -170,10 +174,32 @@ func (p *Proxy) fail(w http.ResponseWriter, r *http.Request, err error) {
 		panic(http.ErrAbortHandler) // nobody reads it
 	}
 	v := judge(err)
+	p.answer(w, v.status, v.code)
+}
+
+// answer sends a response of our own.
+func (p *Proxy) answer(w http.ResponseWriter, status int, code string) {
 	h := w.Header()
 	clear(h)
-	h.Set("Proxy-Status", p.cfg.Name+"; error="+v.code)
-	http.Error(w, http.StatusText(v.status), v.status)
+	h.Set("Proxy-Status", p.cfg.Name+"; error="+code)
+	if status == http.StatusMethodNotAllowed {
+		h.Set("Allow", allowed)
+	}
+	http.Error(w, http.StatusText(status), status)
+}
+
+// targetStatus refuses, by the rules of request.parseLine, what net/http takes
+// for a target, and would pass on: a request to be a tunnel, what is no path.
+func targetStatus(r *http.Request) int {
+	u := r.URL
+	switch {
+	case r.Method == http.MethodConnect:
+		return http.StatusMethodNotAllowed
+	case u.Opaque != "", u.Scheme != "" && u.Scheme != "http" && u.Scheme != "https",
+		u.Path != "" && u.Path[0] != '/' && (u.Path != "*" || r.Method != http.MethodOptions):
+		return http.StatusBadRequest
+	}
+	return 0
 }
 
 // tunnel passes on 101 Switching Protocols and what follows.

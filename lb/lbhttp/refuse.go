@@ -53,7 +53,7 @@ func (c *client) answer(status int, code string, end bool) []byte {
 	out = append(out, "\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: "...)
 	out = strconv.AppendInt(out, int64(len(text)+1), 10)
 	if status == 405 {
-		out = append(out, "\r\nAllow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"...)
+		out = append(append(out, "\r\nAllow: "...), allowed...)
 	}
 	if end {
 		out = append(out, "\r\nConnection: close"...)
@@ -65,6 +65,9 @@ func (c *client) answer(status int, code string, end bool) []byte {
 	c.w.out = out
 	return out
 }
+
+// allowed is what a client is told that asked for CONNECT.
+const allowed = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 
 // lingeringClose lets the client read our answer although it is still sending:
 // closing a socket with unread data would make the kernel throw the answer away.

@@ -101,7 +101,7 @@ func (a *attempted) refill(b *backend) error {
 func (a *attempted) sendUnknown(b *backend, kind bodyKind, e ending) error {
 	c := a.c
 	w := c.w
-	w.answer.reset(c.s.rules)
+	w.answer.reset(c.s.rules, 0)
 	for {
 		rest := b.bytes()
 		for len(rest) > 0 && !w.answer.done() {

@@ -8,7 +8,6 @@ type request struct {
 	method []byte
 	target []byte // in origin form, "*", or an authority for CONNECT
 	host   []byte // of the target in absolute form, else of the Host field
-	lines  int    // where the fields begin
 	expect bool   // Expect: 100-continue
 
 	isHead     bool
@@ -20,21 +19,17 @@ type request struct {
 // 0 if there is more to come, or a *refusal. It marks the fields that go no
 // further.
 func (r *request) parse(b []byte, rules *rules, trusted bool) (int, error) {
-	eol := bytes.IndexByte(b, '\n')
-	if eol < 0 {
-		return 0, nil
-	}
-	if eol == 0 || b[eol-1] != '\r' {
-		return 0, errLineEnd
-	}
-	if err := r.parseLine(b[:eol-1]); err != nil {
+	line, err := firstLine(b)
+	if line == nil {
 		return 0, err
 	}
-	n, err := r.parseFields(b, eol+1)
+	if err := r.parseLine(line); err != nil {
+		return 0, err
+	}
+	n, err := r.parseFields(b, len(line)+2)
 	if n == 0 || err != nil {
 		return 0, err
 	}
-	r.lines = eol + 1
 	r.expect, r.forwarded = false, false
 	hosts, upgrades := 0, 0
 	var connection, host []byte

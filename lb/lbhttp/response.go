@@ -1,12 +1,9 @@
 package lbhttp
 
-import "bytes"
-
 // response is a parsed head of a response.
 type response struct {
 	head
 	status int
-	lines  int // where the fields begin
 }
 
 // bodyKind says how a body ends.
@@ -22,21 +19,17 @@ const (
 // parse reads a response's head from the beginning of b, as request.parse does.
 // Every error means that the backend cannot be understood.
 func (r *response) parse(b []byte, rules *rules) (int, error) {
-	eol := bytes.IndexByte(b, '\n')
-	if eol < 0 {
-		return 0, nil
-	}
-	if eol == 0 || b[eol-1] != '\r' {
-		return 0, errLineEnd
-	}
-	if err := r.parseLine(b[:eol-1]); err != nil {
+	line, err := firstLine(b)
+	if line == nil {
 		return 0, err
 	}
-	n, err := r.parseFields(b, eol+1)
+	if err := r.parseLine(line); err != nil {
+		return 0, err
+	}
+	n, err := r.parseFields(b, len(line)+2)
 	if n == 0 || err != nil {
 		return 0, err
 	}
-	r.lines = eol + 1
 	upgrades, connections := 0, 0
 	for i := range r.fields {
 		f := &r.fields[i]
@@ -62,8 +55,9 @@ func (r *response) parse(b []byte, rules *rules) (int, error) {
 		case fieldReport:
 			f.drop = true
 			r.report = *f
-		case fieldRetryAfter:
-			r.retry = *f
+		case fieldORCA:
+			f.drop = true
+			r.orca = *f
 		default:
 			f.drop = rules.strips(name)
 		}

@@ -20,8 +20,9 @@ type Rules struct {
 	// Strip names further fields that only this proxy may set, such as those
 	// that carry an identity; a name may end in * for all that begin so. They
 	// are dropped from requests, and from responses too, where they would tell
-	// clients what is not theirs to know. Always dropped are Lb-*, Client-Cert
-	// and Client-Cert-Chain (RFC 9440), X-Client-Cert*, X-Ssl-* and Ssl-Client-*.
+	// clients what is not theirs to know. Always dropped are Lb-*,
+	// Endpoint-Load-Metrics*, Client-Cert and Client-Cert-Chain (RFC 9440),
+	// X-Client-Cert*, X-Ssl-* and Ssl-Client-*.
 	// A name with _ for - counts as the same.
 	Strip []string
 	// Forwarded adds the field of that name (RFC 7239) beside X-Forwarded-*.
@@ -32,8 +33,8 @@ type Rules struct {
 }
 
 // alwaysStripped are the fields by which this package, and what is built on it,
-// tells backends who a client is.
-var alwaysStripped = []string{"lb-*", "client-cert", "client-cert-chain", "x-client-cert*", "x-ssl-*", "ssl-client-*"}
+// tells backends who a client is, and by which nodes report their load.
+var alwaysStripped = []string{"lb-*", "endpoint-load-metrics*", "client-cert", "client-cert-chain", "x-client-cert*", "x-ssl-*", "ssl-client-*"}
 
 // rules is Rules as the hot path wants it.
 type rules struct {

@@ -2,7 +2,6 @@ package lbhttp
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"net"
 	"sync"
@@ -26,6 +25,7 @@ type Server struct {
 	draining atomic.Bool
 	ctx      context.Context // of Run; ends when requests in progress are given up
 
+	slots   chan struct{} // a token for each client; nil without MaxClients
 	mu      sync.Mutex
 	clients []*client // guarded by mu
 	wg      sync.WaitGroup
@@ -58,6 +58,9 @@ func NewServer(cfg ServerConfig) (*Server, error) {
 		cfg.TLS.NextProtos = []string{"http/1.1"}
 	}
 	s := &Server{cfg: cfg, rules: ru, bufs: newBuffers(cfg.MaxHead), epoch: time.Now()}
+	if cfg.MaxClients > 0 {
+		s.slots = make(chan struct{}, cfg.MaxClients)
+	}
 	s.tick = 100 * time.Millisecond
 	for _, d := range []time.Duration{cfg.HeadTimeout, cfg.IdleTimeout, cfg.BodyTimeout, cfg.ResponseTimeout} {
 		if d > 0 {
@@ -99,7 +102,7 @@ func (s *Server) Run(ctx context.Context, listeners ...net.Listener) error {
 
 	var accepting sync.WaitGroup
 	for _, l := range listeners {
-		accepting.Go(func() { stop(s.accept(l)) })
+		accepting.Go(func() { stop(s.accept(ctx, l)) })
 	}
 	ticked := make(chan struct{})
 	done := make(chan struct{})
@@ -121,13 +124,21 @@ func (s *Server) Run(ctx context.Context, listeners ...net.Listener) error {
 	return context.Cause(ctx)
 }
 
-// accept returns nil only after draining began.
-func (s *Server) accept(l net.Listener) error {
+// accept returns nil only after ctx has ended.
+func (s *Server) accept(ctx context.Context, l net.Listener) error {
 	wait := 5 * time.Millisecond
 	for {
 		conn, err := l.Accept()
 		if err == nil {
 			wait = 5 * time.Millisecond
+			if s.slots != nil {
+				select {
+				case s.slots <- struct{}{}:
+				case <-ctx.Done():
+					conn.Close()
+					return nil
+				}
+			}
 			c := newClient(s, conn)
 			s.mu.Lock()
 			c.index = len(s.clients)
@@ -160,6 +171,9 @@ func (s *Server) forget(c *client) {
 	s.clients[last] = nil
 	s.clients = s.clients[:last]
 	s.mu.Unlock()
+	if s.slots != nil {
+		<-s.slots
+	}
 	s.wg.Done()
 }
 
@@ -214,7 +228,7 @@ func (s *Server) drain(giveUp func()) {
 		for _, c := range clients {
 			c.alarm.end(func() bool { return force || c.idle }, c.expire)
 			if force {
-				c.base.Close()
+				c.cut()
 			}
 		}
 		select {
@@ -237,12 +251,4 @@ func (s *Server) until(d time.Duration) int64 {
 		return 1<<61 - 1
 	}
 	return s.now.Load() + int64(d)
-}
-
-func handshake(ctx context.Context, conn net.Conn, cfg *tls.Config) (*tls.Conn, error) {
-	tc := tls.Server(conn, cfg)
-	if err := tc.HandshakeContext(ctx); err != nil {
-		return nil, err
-	}
-	return tc, nil
 }

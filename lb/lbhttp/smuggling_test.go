@@ -71,6 +71,63 @@ var smuggled = map[string]string{
 	"endless chunk extension":         "POST / HTTP/1.1\r\nHost: e\r\nTransfer-Encoding: chunked\r\n\r\n3;" + strings.Repeat("a", 5000) + "\r\nabc\r\n0\r\n\r\n",
 	"trailer with bare LF":            "POST / HTTP/1.1\r\nHost: e\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: y\n\r\n",
 	"trailer that is folded":          "POST / HTTP/1.1\r\nHost: e\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: y\r\n z\r\n\r\n",
+	"TE.CL, TE hidden by case":        "POST / HTTP/1.1\r\nHost: e\r\ncontent-length: 4\r\ntransfer-encoding: CHUNKED\r\n\r\n0\r\n\r\n",
+	"TE.TE, first unknown":            "POST / HTTP/1.1\r\nHost: e\r\nTransfer-Encoding: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+	"TE.TE, two fields":               "POST / HTTP/1.1\r\nHost: e\r\nTransfer-Encoding: chunked\r\nTransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+	"TE: chunked, identity":           "POST / HTTP/1.1\r\nHost: e\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
+	"TE: gzip, chunked":               "POST / HTTP/1.1\r\nHost: e\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+	"TE: empty":                       "POST / HTTP/1.1\r\nHost: e\r\nTransfer-Encoding:\r\n\r\n",
+	"TE: comma only":                  "POST / HTTP/1.1\r\nHost: e\r\nTransfer-Encoding: ,chunked\r\n\r\n0\r\n\r\n",
+	"TE: parameter":                   "POST / HTTP/1.1\r\nHost: e\r\nTransfer-Encoding: chunked;q=1\r\n\r\n0\r\n\r\n",
+	"TE: NUL":                         "POST / HTTP/1.1\r\nHost: e\r\nTransfer-Encoding: chunked\x00\r\n\r\n0\r\n\r\n",
+	"TE: non-breaking space":          "POST / HTTP/1.1\r\nHost: e\r\nTransfer-Encoding: \xa0chunked\r\n\r\n0\r\n\r\n",
+	"TE folded":                       "POST / HTTP/1.1\r\nHost: e\r\nTransfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n",
+	"TE before a CR":                  "POST / HTTP/1.1\r\nHost: e\r\nTransfer-Encoding: chunked\r\r\n\r\n0\r\n\r\n",
+	"TE in HTTP/1.0 with length":      "POST / HTTP/1.0\r\nHost: e\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+	"TE named in Connection":          "POST / HTTP/1.1\r\nHost: e\r\nConnection: transfer-encoding\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+	"GET with both lengths":           "GET / HTTP/1.1\r\nHost: e\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+	"length space colon":              "POST / HTTP/1.1\r\nHost: e\r\nContent-Length : 3\r\n\r\nabc",
+	"length with point":               "POST / HTTP/1.1\r\nHost: e\r\nContent-Length: 3.0\r\n\r\nabc",
+	"length with space inside":        "POST / HTTP/1.1\r\nHost: e\r\nContent-Length: 3 0\r\n\r\nabc",
+	"length with underscore":          "POST / HTTP/1.1\r\nHost: e\r\nContent-Length: 1_0\r\n\r\n0123456789",
+	"length beyond 63 bits":           "POST / HTTP/1.1\r\nHost: e\r\nContent-Length: 9223372036854775808\r\n\r\n",
+	"length beyond 64 bits":           "POST / HTTP/1.1\r\nHost: e\r\nContent-Length: 18446744073709551619\r\n\r\nabc",
+	"length that wraps at 32 bits in hexadecimal": "POST / HTTP/1.1\r\nHost: e\r\nContent-Length: 0x100000003\r\n\r\nabc",
+	"length folded":                   "POST / HTTP/1.1\r\nHost: e\r\nContent-Length: 3\r\n\t4\r\n\r\nabc",
+	"bare CR at the end of the head":  "GET / HTTP/1.1\r\nHost: e\r\n\r\rGET /x HTTP/1.1\r\n\r\n",
+	"CR CR LF":                        "GET / HTTP/1.1\r\nHost: e\r\nX: y\r\r\n\r\n",
+	"bare LF before the head":         "\nGET / HTTP/1.1\r\nHost: e\r\n\r\n",
+	"two empty lines before the head": "\r\n\r\nGET / HTTP/1.1\r\nHost: e\r\n\r\n",
+	"NUL in target":                   "GET /\x00 HTTP/1.1\r\nHost: e\r\n\r\n",
+	"NUL in method":                   "G\x00T / HTTP/1.1\r\nHost: e\r\n\r\n",
+	"DEL in value":                    "GET / HTTP/1.1\r\nHost: e\r\nX: \x7f\r\n\r\n",
+	"8 bits in name":                  "GET / HTTP/1.1\r\nHost: e\r\nX\xe9: y\r\n\r\n",
+	"8 bits in target":                "GET /\xe9 HTTP/1.1\r\nHost: e\r\n\r\n",
+	"Host space colon":                "GET / HTTP/1.1\r\nHost : e\r\n\r\n",
+	"Host with a space":               "GET / HTTP/1.1\r\nHost: a b\r\n\r\n",
+	"Host list":                       "GET / HTTP/1.1\r\nHost: a\r\nX: y\r\nhost: a\r\n\r\n",
+	"absolute target, two Hosts":      "GET http://e/ HTTP/1.1\r\nHost: e\r\nHost: f\r\n\r\n",
+	"absolute target, no Host":        "GET http://e/ HTTP/1.1\r\n\r\n",
+	"absolute target, empty host":     "GET http:///x HTTP/1.1\r\nHost: e\r\n\r\n",
+	"absolute target, other scheme":   "GET gopher://e/ HTTP/1.1\r\nHost: e\r\n\r\n",
+	"authority target":                "GET e:80 HTTP/1.1\r\nHost: e\r\n\r\n",
+	"star target":                     "GET * HTTP/1.1\r\nHost: e\r\n\r\n",
+	"fragment in front":               "GET #x HTTP/1.1\r\nHost: e\r\n\r\n",
+	"no version":                      "GET / \r\nHost: e\r\n\r\n",
+	"version with a space":            "GET / HTTP/1.1 \r\nHost: e\r\n\r\n",
+	"chunk size negative":             "POST / HTTP/1.1\r\nHost: e\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\nabc\r\n0\r\n\r\n",
+	"chunk size empty":                "POST / HTTP/1.1\r\nHost: e\r\nTransfer-Encoding: chunked\r\n\r\n\r\nabc\r\n0\r\n\r\n",
+	"chunk size with tab":             "POST / HTTP/1.1\r\nHost: e\r\nTransfer-Encoding: chunked\r\n\r\n3\t\r\nabc\r\n0\r\n\r\n",
+	"chunk size that wraps":           "POST / HTTP/1.1\r\nHost: e\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff3\r\nabc\r\n0\r\n\r\n",
+	"chunk size with NUL":             "POST / HTTP/1.1\r\nHost: e\r\nTransfer-Encoding: chunked\r\n\r\n3\x00\r\nabc\r\n0\r\n\r\n",
+	"chunk with bare CR":              "POST / HTTP/1.1\r\nHost: e\r\nTransfer-Encoding: chunked\r\n\r\n3\rabc\r\n0\r\n\r\n",
+	"chunk that is too short":         "POST / HTTP/1.1\r\nHost: e\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabc\r\n0\r\n\r\n",
+	"chunk extension with CR CR LF":   "POST / HTTP/1.1\r\nHost: e\r\nTransfer-Encoding: chunked\r\n\r\n3;a\r\r\nabc\r\n0\r\n\r\n",
+	"chunk extension with NUL":        "POST / HTTP/1.1\r\nHost: e\r\nTransfer-Encoding: chunked\r\n\r\n3;\x00\r\nabc\r\n0\r\n\r\n",
+	"last chunk with bare LF":         "POST / HTTP/1.1\r\nHost: e\r\nTransfer-Encoding: chunked\r\n\r\n0\n\n",
+	"last chunk followed by data":     "POST / HTTP/1.1\r\nHost: e\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nGET /admin HTTP/1.1\r\n\r\n",
+	"trailer with space before colon": "POST / HTTP/1.1\r\nHost: e\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX : y\r\n\r\n",
+	"trailer with NUL":                "POST / HTTP/1.1\r\nHost: e\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: \x00\r\n\r\n",
 }
 
 func TestSmugglingIsRefusedAndNothingReachesABackend(t *testing.T) {
@@ -94,6 +151,33 @@ func TestSmugglingIsRefusedAndNothingReachesABackend(t *testing.T) {
 	}
 	if n := s.Stats().Refused; n != int64(len(smuggled)) {
 		t.Errorf("refused: %d, want %d", n, len(smuggled))
+	}
+}
+
+// net/http reads some of it otherwise: what the handler passes on of that is one
+// request at the most, which the native server behind it finds nothing wrong with.
+func TestWhatTheHandlerPassesOnIsUnambiguous(t *testing.T) {
+	var requests atomic.Int64
+	node := backend(t, func(w http.ResponseWriter, r *http.Request) {
+		requests.Add(1)
+		if r.URL.Path == "/admin" {
+			t.Error("the backend sees a request that was inside another one")
+		}
+		io.Copy(io.Discard, r.Body)
+	})
+	strict, _, _ := serve(t, lbhttp.ServerConfig{Pool: pool(t, nil, node), Trace: &lbhttp.Trace{Refused: func(_ net.Addr, status int, reason string) {
+		t.Errorf("the handler passes on what is refused: %d, %s", status, reason)
+	}}})
+	h := handle(t, lbhttp.TransportConfig{Pool: pool(t, nil, lb.Node{ID: "strict", Addr: strict})}, lbhttp.ProxyConfig{}, nil)
+	for _, message := range smuggled {
+		conn, r := dial(t, h.Listener.Addr().String())
+		say(t, conn, "%s", message)
+		conn.(*net.TCPConn).CloseWrite()
+		io.Copy(io.Discard, r) // until the connection is closed
+		conn.Close()
+	}
+	if n := requests.Load(); n > int64(len(smuggled)) {
+		t.Errorf("%d messages are %d requests", len(smuggled), n)
 	}
 }
 

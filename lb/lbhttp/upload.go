@@ -36,9 +36,6 @@ func (u *upload) stop() error {
 		u.c.base.SetReadDeadline(past)
 	}
 	<-u.done
-	if u.read != nil && u.over.Load() && errors.Is(u.read, os.ErrDeadlineExceeded) {
-		return nil // that was us
-	}
 	return u.read
 }
 
@@ -54,9 +51,12 @@ func (u *upload) run() {
 		u.c.alarm.tighten(s.until(s.cfg.ResponseTimeout), watchClient)
 		return
 	}
+	if u.over.Load() && errors.Is(u.read, os.ErrDeadlineExceeded) {
+		u.read = nil // that was stop
+	}
 	// Nobody can wait for an answer to a part of a request, unless it is the
 	// backend that would not have the rest.
-	if u.read != nil && !u.over.Load() {
+	if u.read != nil {
 		u.b.conn.SetReadDeadline(past)
 	}
 }

@@ -42,5 +42,11 @@
 // same moment either, which has the same effect for as long as they disagree.
 // cache/memcached notices its own failed writes, and gives better promises.
 //
+// # What it does not do
+//
+// It does not place keys as libmemcached's ketama, or any other client, does:
+// all clients of a cluster must use this package. It cannot bound what is in
+// flight on a node, because it is never told when an operation ends.
+//
 // Chapter 5 of the book; placement after Thaler and Ravishankar, 1998.
 package lbmemcached

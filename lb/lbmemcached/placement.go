@@ -14,11 +14,17 @@ type placement struct {
 	stay     bool          // a key whose node is out has none
 	times    float64       // 1 + Config.Over; 0: no bound
 	window   time.Duration // over which picks are counted
-	entries  atomic.Pointer[[]*entry]
+	entries  atomic.Pointer[table]
 	counting atomic.Pointer[count]
 }
 
-// entry is one member, at the place of its slot.
+// table is the members, each at the place of its slot.
+type table struct {
+	entries []*entry
+	level   bool // all weights are equal
+}
+
+// entry is one member.
 type entry struct {
 	m        *lb.Member
 	hash     uint64
@@ -41,67 +47,88 @@ func (p *placement) Picker() (lb.Picker, error) { return p, nil }
 
 // Members implements lb.Joiner.
 func (p *placement) Members(all []*lb.Member) {
-	var table []*entry
+	t := &table{level: true}
 	for _, m := range all {
-		for len(table) <= m.Slot() {
-			table = append(table, nil)
+		for len(t.entries) <= m.Slot() {
+			t.entries = append(t.entries, nil)
 		}
 		id := m.Node().ID
-		table[m.Slot()] = &entry{m: m, hash: hash(id), segments: p.cluster.segmentsOf(id), state: p.cluster.states[id]}
+		t.entries[m.Slot()] = &entry{m: m, hash: hash(id), segments: p.cluster.segmentsOf(id), state: p.cluster.states[id]}
+		t.level = t.level && m.Weight() == all[0].Weight()
 	}
-	p.entries.Store(&table)
-	p.counting.Store(&count{begin: math.MinInt64 / 2, picks: make([]atomic.Int64, len(table))})
+	p.entries.Store(t)
+	p.counting.Store(&count{begin: math.MinInt64 / 2, picks: make([]atomic.Int64, len(t.entries))})
 }
 
 // Pick implements lb.Picker. The request's Any is the segment.
 func (p *placement) Pick(v *lb.View, q lb.Query) int {
 	segment, _ := q.Request.Any.(uint8)
-	table := *p.entries.Load()
+	t := p.entries.Load()
 	if p.stay {
 		// The home of the key, whether it can be used or not.
-		best := p.highest(q.Request.Key, segment, len(table), func(i int) *entry { return table[i] }, always)
-		if best < 0 || table[best].state.out.Load() {
+		best := highest{key: q.Request.Key, segment: segment, level: t.level, at: -1}
+		for i, e := range t.entries {
+			best.see(i, e)
+		}
+		if best.at < 0 || t.entries[best.at].state.out.Load() {
 			return -1
 		}
-		return v.Find(table[best].m)
+		return v.Find(t.entries[best.at].m)
 	}
-	at := func(i int) *entry {
-		m := v.At(i)
-		// Membership may have changed since v was made.
-		if m.Slot() >= len(table) || table[m.Slot()] == nil || table[m.Slot()].m != m || table[m.Slot()].state.out.Load() {
-			return nil
-		}
-		return table[m.Slot()]
+	if p.times > 0 {
+		return p.bounded(t, v, q, segment)
 	}
-	if p.times == 0 {
-		return p.highest(q.Request.Key, segment, v.Len(), at, always)
+	best := highest{key: q.Request.Key, segment: segment, level: t.level, at: -1}
+	for i := range v.Len() {
+		best.see(i, t.usable(v.At(i)))
 	}
-	return p.bounded(v, q, segment, at)
+	return best.at
 }
 
-func always(*entry) bool { return true }
-
-// highest returns which of n entries has the highest score for the key among
-// those of the segment that may have it, or -1.
-func (p *placement) highest(key uint64, segment uint8, n int, at func(int) *entry, may func(*entry) bool) int {
-	best, top := -1, 0.0
-	for i := range n {
-		e := at(i)
-		if e == nil || e.segments>>segment&1 == 0 || !may(e) {
-			continue
-		}
-		u := (float64(mix(key^e.hash)>>11) + 0.5) / (1 << 53)
-		if s := -e.m.Weight() / math.Log(u); best < 0 || s > top {
-			best, top = i, s
-		}
+// usable returns the entry of a member that may have keys, or nil.
+func (t *table) usable(m *lb.Member) *entry {
+	i := m.Slot()
+	// Membership may have changed since the view was made.
+	if i >= len(t.entries) || t.entries[i] == nil || t.entries[i].m != m || t.entries[i].state.out.Load() {
+		return nil
 	}
-	return best
+	return t.entries[i]
+}
+
+// highest finds the entry with the highest score for a key among those of its
+// segment.
+type highest struct {
+	key     uint64
+	segment uint8
+	level   bool // the weights do not matter
+	at      int  // of the best that was seen; -1: none
+	word    uint64
+	score   float64
+}
+
+// see looks at entry e, which may be nil, at the place i. Score is -w/ln(u) for
+// a number u that the key and the ID give: for equal weights it has the order of
+// u itself.
+func (h *highest) see(i int, e *entry) {
+	if e == nil || e.segments>>h.segment&1 == 0 {
+		return
+	}
+	word := mix(h.key^e.hash) >> 11
+	if h.level {
+		if h.at < 0 || word > h.word {
+			h.at, h.word = i, word
+		}
+		return
+	}
+	if s := -e.m.Weight() / math.Log((float64(word)+0.5)/(1<<53)); h.at < 0 || s > h.score {
+		h.at, h.score = i, s
+	}
 }
 
 // bounded passes over nodes that have had more than their share of the picks of
 // this window (after Mirrokni, Thorup and Zadimoghaddam, 2017; they bound what
 // is in flight, which a selector does not know).
-func (p *placement) bounded(v *lb.View, q lb.Query, segment uint8, at func(int) *entry) int {
+func (p *placement) bounded(t *table, v *lb.View, q lb.Query, segment uint8) int {
 	c := p.counting.Load()
 	if q.Now-c.begin >= p.window {
 		next := &count{begin: q.Now, picks: make([]atomic.Int64, len(c.picks))}
@@ -113,25 +140,33 @@ func (p *placement) bounded(v *lb.View, q lb.Query, segment uint8, at func(int) 
 	}
 	weights := 0.0
 	for i := range v.Len() {
-		if e := at(i); e != nil && e.segments>>segment&1 == 1 {
+		if e := t.usable(v.At(i)); e != nil && e.segments>>segment&1 == 1 {
 			weights += e.m.Weight()
 		}
 	}
-	total := float64(c.total.Load() + 1)
-	i := p.highest(q.Request.Key, segment, v.Len(), at, func(e *entry) bool {
-		s := e.m.Slot()
-		return s >= len(c.picks) || c.picks[s].Load() < max(least, int64(math.Ceil(p.times*total*e.m.Weight()/weights)))
-	})
-	if i < 0 { // others took the last places meanwhile
-		i = p.highest(q.Request.Key, segment, v.Len(), at, always)
+	share := p.times * float64(c.total.Load()+1) / weights
+	home := highest{key: q.Request.Key, segment: segment, level: t.level, at: -1}
+	best := home
+	for i := range v.Len() {
+		e := t.usable(v.At(i))
+		home.see(i, e)
+		if e == nil {
+			continue
+		}
+		if s := e.m.Slot(); s >= len(c.picks) || c.picks[s].Load() < max(least, int64(math.Ceil(share*e.m.Weight()))) {
+			best.see(i, e)
+		}
 	}
-	if i >= 0 {
+	if best.at < 0 { // others took the last places meanwhile
+		best = home
+	}
+	if best.at >= 0 {
 		c.total.Add(1)
-		if s := v.At(i).Slot(); s < len(c.picks) {
+		if s := v.At(best.at).Slot(); s < len(c.picks) {
 			c.picks[s].Add(1)
 		}
 	}
-	return i
+	return best.at
 }
 
 // hash is FNV-1a with its bits mixed: the same in every process, since all

@@ -86,6 +86,7 @@ type Selector struct {
 
 	picks, noServer, checks, failures, outs, purges atomic.Int64
 
+	addrs   atomic.Pointer[map[*lb.Node]net.Addr] // of the members
 	running atomic.Bool
 	mu      sync.Mutex
 	layout  *layout
@@ -167,6 +168,11 @@ func (s *Selector) set(nodes []lb.Node, checkFirst bool) error {
 		s.layout.states = before
 		return err
 	}
+	addrs := make(map[*lb.Node]net.Addr)
+	for _, n := range s.pool.Nodes() {
+		addrs[n.Node] = addressOf(n.Node.Addr)
+	}
+	s.addrs.Store(&addrs)
 	for id, st := range next {
 		if err := s.pool.SetHealthy(id, !st.out.Load()); err != nil {
 			return err
@@ -178,13 +184,16 @@ func (s *Selector) set(nodes []lb.Node, checkFirst bool) error {
 }
 
 // PickServer returns the address of the node that the key lives on. It does no
-// I/O.
+// I/O and allocates nothing.
 func (s *Selector) PickServer(key string) (net.Addr, error) {
 	n, err := s.Pick(key)
 	if err != nil {
 		return nil, err
 	}
-	return addressOf(n.Addr), nil
+	if a, ok := (*s.addrs.Load())[n]; ok { // made once: a pick allocates nothing
+		return a, nil
+	}
+	return addressOf(n.Addr), nil // the members are being changed
 }
 
 // Pick is PickServer for the node itself.

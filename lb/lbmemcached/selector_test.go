@@ -250,19 +250,70 @@ func TestConfigIsChecked(t *testing.T) {
 	where(t, s, 10) // the old nodes stay
 }
 
+func TestPickAllocatesNothing(t *testing.T) {
+	for name, cfg := range map[string]lbmemcached.Config{
+		"plain":    {},
+		"stays":    {NoFailover: true},
+		"bounded":  {Over: 0.25, Window: time.Hour},
+		"segments": {Segments: []lbmemcached.Segment{{Prefix: "article:", IDs: []string{"mc0", "mc1"}}}},
+	} {
+		cfg.Nodes = nodes(10)
+		s := newSelector(t, cfg)
+		s.PickServer("article:123456") // the first of a window makes its counters
+		if n := testing.AllocsPerRun(1000, func() {
+			if _, err := s.PickServer("article:123456"); err != nil {
+				t.Fatal(err)
+			}
+		}); n != 0 {
+			t.Errorf("%s: %v allocations", name, n)
+		}
+	}
+}
+
+// Nodes of equal weights are chosen by a shorter way, which must be the same
+// way.
+func TestEqualWeightsPlaceAsUnequalOnesDo(t *testing.T) {
+	equal := newSelector(t, lbmemcached.Config{Nodes: nodes(7)})
+	list := nodes(8)
+	list[7].Weight = 1e-12 // gets no key
+	unequal := newSelector(t, lbmemcached.Config{Nodes: list})
+	if a, b := where(t, equal, 5000), where(t, unequal, 5000); !slices.Equal(a, b) {
+		t.Error("keys live elsewhere")
+	}
+}
+
+// Against what gomemcache does by itself: a remainder of a checksum, which moves
+// nearly all keys when a server is added or leaves, and knows no health.
 func BenchmarkPickServer(b *testing.B) {
 	for _, n := range []int{3, 10, 32} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			s, err := lbmemcached.New(lbmemcached.Config{Nodes: nodes(n)})
-			if err != nil {
-				b.Fatal(err)
-			}
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := s.PickServer("article:123456"); err != nil {
-					b.Fatal(err)
+		list := nodes(n)
+		var addrs []string
+		for _, n := range list {
+			addrs = append(addrs, n.Addr)
+		}
+		peer := new(memcache.ServerList)
+		if err := peer.SetServers(addrs...); err != nil {
+			b.Fatal(err)
+		}
+		weighted := slices.Clone(list)
+		weighted[0].Weight = 2
+		s, err := lbmemcached.New(lbmemcached.Config{Nodes: list})
+		if err != nil {
+			b.Fatal(err)
+		}
+		w, err := lbmemcached.New(lbmemcached.Config{Nodes: weighted})
+		if err != nil {
+			b.Fatal(err)
+		}
+		for name, s := range map[string]memcache.ServerSelector{"ServerList": peer, "ours": s, "weighted": w} {
+			b.Run(fmt.Sprint(name, "/", n), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					if _, err := s.PickServer("article:123456"); err != nil {
+						b.Fatal(err)
+					}
 				}
-			}
-		})
+			})
+		}
 	}
 }

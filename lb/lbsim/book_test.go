@@ -18,7 +18,7 @@ func leastLoaded(every time.Duration, before ...lb.Step) lbsim.Entry {
 	}}
 }
 
-var twenty = lbsim.Scenario{Servers: 20, Load: 0.7, Requests: 12_000, Seed: 11}
+var twenty = lbsim.Scenario{Servers: 20, Load: 0.7, Requests: 6_000, Seed: 11}
 
 // Chapter 5: the load that was is a bad adviser; chance alone is a better one.
 func TestStaleLoadLosesToChance(t *testing.T) {
@@ -40,7 +40,7 @@ func TestChanceTakesTheHerdOutOfStaleLoad(t *testing.T) {
 
 // Chapter 5: fewest connections is a good rule for one balancer only.
 func TestFewestConnectionsNeedsASingleBalancer(t *testing.T) {
-	s := lbsim.Scenario{Servers: 30, Speeds: lbsim.Hetero, Requests: 15_000, Seed: 12, Balancers: 1}
+	s := lbsim.Scenario{Servers: 30, Speeds: lbsim.Hetero, Requests: 8_000, Seed: 12, Balancers: 1}
 	one := run(t, s, lbsim.Entry{Policy: lb.LeastInFlight{}})
 	s.Balancers = 60
 	many := run(t, s, lbsim.Entry{Policy: lb.LeastInFlight{}})

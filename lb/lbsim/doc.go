@@ -3,13 +3,14 @@
 // interface of a pool, in virtual time.
 //
 // Start with [Run]: it plays one [Scenario] with one [Entry]. [RunAll] makes a
-// [Table], which prints and draws itself.
+// [Table], which prints and draws itself. [SafeLoads] finds how far servers can
+// be loaded.
 //
 // Servers share their cores equally among their requests (processor sharing),
-// may differ in speed, may be slow for a while, or fail at once. Requests come
-// as a Poisson process to balancers drawn at random, each of which has a pool
-// of its own. Replies carry reports; probes and reports travel as long as
-// requests do.
+// may differ in speed, be slow for a while, fail at once, fall silent, recover,
+// or join cold. Requests come as a Poisson process to balancers drawn at
+// random, each of which has a pool of its own. Replies carry reports; probes
+// and reports travel as long as requests do.
 //
 // # Guarantees
 //

@@ -20,6 +20,8 @@ const (
 	slows                // a server gets slow
 	recovers             // a server is itself again
 	tells                // a server tells all balancers its state
+	joins                // the newcomer joins
+	warms                // the newcomer is cold no more
 )
 
 // queue is a heap of events with four children a node, which keeps the ways

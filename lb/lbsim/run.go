@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"time"
 
 	"github.com/ashlar-go/ashlar/lb"
@@ -17,7 +16,7 @@ type Entry struct {
 	Policy lb.Policy
 	// Oracle replaces Policy by a rule that sees the servers themselves.
 	Oracle Oracle
-	// Tokens makes servers tell a balancer drawn at random when a core gets
+	// Tokens makes servers tell a balancer drawn at random of each core that gets
 	// free, as join-idle-queue wants it, instead of reporting with replies.
 	Tokens bool
 	// Weighted gives the nodes their true speeds as weights.
@@ -28,17 +27,6 @@ type Entry struct {
 	// Config is what else the pools are made with; Nodes, Policy, Now and Rand
 	// are the simulator's.
 	Config lb.Config
-}
-
-// Result is what came out of a run. Latencies are those of measured requests
-// from the balancer's decision to the reply's arrival there.
-type Result struct {
-	Entry, Scenario      string
-	Mean, P50, P99, P999 time.Duration
-	Failed               float64   // share of measured requests that failed
-	Shares               []float64 // of the measured requests, by server
-	Probes               float64   // for each request
-	Max                  time.Duration
 }
 
 // farm is a run in progress.
@@ -57,36 +45,18 @@ type farm struct {
 	free     []int32 // of requests
 	reports  []message
 	freeReps []int32
-	ids      []string
+	nodes    []lb.Node
 	index    map[string]int32
 	begun    int
 	over     int
 	measured []int64
 	shares   []int
+	sent     [][]int // by window and server
 	failed   int
 	probes   int
 	interval float64 // mean ns between arrivals
 	total    int
 	ctx      context.Context // Run's
-}
-
-type request struct {
-	begin    int64 // at the balancer
-	reached  int64
-	met      int
-	balancer int32
-	server   int32
-	measured bool
-	failed   bool
-	work     float64
-	lease    lb.Lease
-	report   lb.Report
-}
-
-// message is a probe on its way, or a report that comes without a reply.
-type message struct {
-	server, balancer int32
-	report           lb.Report
 }
 
 // Run plays the scenario with the entry. The same arguments give the same
@@ -123,16 +93,21 @@ func newFarm(ctx context.Context, s Scenario, e Entry) (*farm, error) {
 	nodes := make([]lb.Node, s.Servers)
 	for i := range f.servers {
 		id := fmt.Sprintf("s%05d", i)
-		f.ids = append(f.ids, id)
 		f.index[id] = int32(i)
 		nodes[i].ID = id
 		if e.Weighted {
 			nodes[i].Weight = s.speed(i)
 		}
 		f.servers[i] = server{
-			id: int32(i), fast: i < s.Fast,
+			id:    int32(i),
 			speed: s.speed(i), usual: s.speed(i), cores: float64(s.Cores),
 			tracker: lb.NewTracker(float64(s.Cores)),
+		}
+		switch {
+		case i < s.Fast:
+			f.servers[i].fault = fast
+		case i < s.Fast+s.Silent:
+			f.servers[i].fault = silent
 		}
 		if s.Noise.Every > 0 {
 			f.events.push(event{at: f.quiet(), kind: slows, who: int32(i)})
@@ -140,6 +115,11 @@ func newFarm(ctx context.Context, s Scenario, e Entry) (*farm, error) {
 		if e.Every > 0 {
 			f.events.push(event{at: int64(f.rnd.Float64() * float64(e.Every)), kind: tells, who: int32(i)})
 		}
+	}
+	f.nodes = nodes
+	if s.Newcomer.At > 0 {
+		nodes = nodes[:len(nodes)-1]
+		f.events.push(event{at: int64(s.Newcomer.At), kind: joins})
 	}
 	cfg := e.Config
 	cfg.Nodes, cfg.Policy = nodes, e.Policy
@@ -197,14 +177,20 @@ func (f *farm) step() error {
 		f.finish(e.who)
 	case asked:
 		m := &f.reports[e.who]
+		if f.fault(m.server) == silent {
+			f.freeReps = append(f.freeReps, e.who)
+			return nil
+		}
 		m.report = f.servers[m.server].tracker.Report(time.Duration(f.now))
 		f.events.push(event{at: f.hop(), kind: answered, who: e.who})
 	case answered:
 		m := f.reports[e.who]
 		f.freeReps = append(f.freeReps, e.who)
-		return f.pools[m.balancer].Report(f.ids[m.server], m.report)
+		return f.pools[m.balancer].Report(f.nodes[m.server].ID, m.report)
 	case slows, recovers:
 		f.change(&f.servers[e.who], e.kind == slows)
+	case joins, warms:
+		return f.newcomer(e.kind == joins)
 	case tells:
 		for b := range f.pools {
 			f.tell(e.who, int32(b))
@@ -212,135 +198,6 @@ func (f *farm) step() error {
 		f.events.push(event{at: f.now + int64(f.entry.Every), kind: tells, who: e.who})
 	}
 	return nil
-}
-
-// arrive gives a request to a balancer and sends it on.
-func (f *farm) arrive() error {
-	if f.begun%4096 == 0 && f.ctx.Err() != nil {
-		return context.Cause(f.ctx)
-	}
-	f.begun++
-	// Traffic goes on while measured requests are served, but not for ever: a
-	// server that was given more than it can do would never get rid of them.
-	if f.begun < f.total+f.total/8 {
-		f.events.push(event{at: f.now + int64(f.rnd.ExpFloat64()*f.interval) + 1, kind: arrival})
-	}
-	b := int32(f.rnd.IntN(len(f.pools)))
-	work := f.Dist.sample(f.rnd) * float64(f.Work)
-	l, err := f.pools[b].Acquire(f.ctx, lb.Request{})
-	if err != nil {
-		return err
-	}
-	i := f.take()
-	r := &f.requests[i]
-	*r = request{
-		begin: f.now, balancer: b, server: f.index[l.Node().ID], work: work, lease: l,
-		measured: f.begun > f.Warmup && f.begun <= f.total,
-	}
-	f.servers[r.server].sent++
-	f.events.push(event{at: f.hop(), kind: reaches, who: i})
-	f.probe(b)
-	return nil
-}
-
-func (f *farm) take() int32 {
-	if n := len(f.free); n > 0 {
-		i := f.free[n-1]
-		f.free = f.free[:n-1]
-		return i
-	}
-	f.requests = append(f.requests, request{})
-	return int32(len(f.requests) - 1)
-}
-
-// probe sends what the policy wants for one request.
-func (f *farm) probe(b int32) {
-	if f.rate == 0 {
-		return
-	}
-	for f.credit[b] += f.rate; f.credit[b] >= 1; f.credit[b]-- {
-		n := f.pools[b].ProbeTarget()
-		f.events.push(event{at: f.hop(), kind: asked, who: f.message(f.index[n.ID], b)})
-		f.probes++
-	}
-}
-
-// tell sends a server's state to a balancer, unasked.
-func (f *farm) tell(server, balancer int32) {
-	i := f.message(server, balancer)
-	f.reports[i].report = f.servers[server].tracker.Report(time.Duration(f.now))
-	f.events.push(event{at: f.hop(), kind: answered, who: i})
-}
-
-func (f *farm) message(server, balancer int32) int32 {
-	m := message{server: server, balancer: balancer}
-	if n := len(f.freeReps); n > 0 {
-		i := f.freeReps[n-1]
-		f.freeReps = f.freeReps[:n-1]
-		f.reports[i] = m
-		return i
-	}
-	f.reports = append(f.reports, m)
-	return int32(len(f.reports) - 1)
-}
-
-func (f *farm) reach(i int32) {
-	r := &f.requests[i]
-	s := &f.servers[r.server]
-	r.reached = f.now
-	r.met = s.tracker.Begin(time.Duration(f.now))
-	s.token = false
-	if s.fast {
-		r.failed = true
-		s.sent--
-		s.tracker.Abort(time.Duration(f.now))
-		f.events.push(event{at: f.hop() + int64(200*time.Microsecond), kind: returns, who: i})
-		return
-	}
-	s.advance(f.now)
-	s.push(job{ends: s.served + r.work, req: i})
-	f.schedule(s)
-}
-
-// schedule makes the event of the server's next end.
-func (f *farm) schedule(s *server) {
-	s.version++
-	if len(s.jobs) > 0 {
-		f.events.push(event{at: s.next(), kind: finishes, who: s.id, seq: s.version})
-	}
-}
-
-func (f *farm) reply(s *server, i int32) {
-	r := &f.requests[i]
-	s.sent--
-	s.tracker.End(time.Duration(f.now), time.Duration(r.reached), r.met)
-	r.report = s.tracker.Report(time.Duration(f.now))
-	f.events.push(event{at: f.hop(), kind: returns, who: i})
-	if f.entry.Tokens && !s.token && len(s.jobs) < f.Cores {
-		s.token = true
-		f.tell(s.id, int32(f.rnd.IntN(len(f.pools))))
-	}
-}
-
-func (f *farm) finish(i int32) {
-	r := &f.requests[i]
-	o := lb.Outcome{Latency: time.Duration(f.now - r.begin)}
-	switch {
-	case r.failed:
-		o.Class = lb.Failed
-	case !f.entry.Tokens && f.entry.Every == 0:
-		o.Report = &r.report
-	}
-	r.lease.Done(o)
-	if r.measured {
-		f.measured = append(f.measured, f.now-r.begin)
-		f.shares[r.server]++
-		if r.failed {
-			f.failed++
-		}
-		f.over++
-	}
-	f.free = append(f.free, i)
 }
 
 // change makes a server slow, or itself again.
@@ -356,20 +213,29 @@ func (f *farm) change(s *server, slow bool) {
 	f.schedule(s)
 }
 
-func (f *farm) result() Result {
-	slices.Sort(f.measured)
-	r := Result{Entry: f.entry.Name, Scenario: f.Name, Probes: float64(f.probes) / float64(f.begun)}
-	sum := 0.0
-	for _, ns := range f.measured {
-		sum += float64(ns)
+// newcomer makes the last server join, or warm.
+func (f *farm) newcomer(joins bool) error {
+	s := &f.servers[len(f.servers)-1]
+	s.advance(f.now)
+	s.usual = f.Scenario.speed(int(s.id))
+	if joins {
+		s.usual *= f.Newcomer.Factor
+		f.events.push(event{at: f.now + int64(f.Newcomer.For), kind: warms})
+		for _, p := range f.pools {
+			if err := p.Set(f.nodes); err != nil {
+				return err
+			}
+		}
 	}
-	n := len(f.measured)
-	at := func(q float64) time.Duration { return time.Duration(f.measured[min(int(q*float64(n)), n-1)]) }
-	r.Mean = time.Duration(sum / float64(n))
-	r.P50, r.P99, r.P999, r.Max = at(0.5), at(0.99), at(0.999), at(1)
-	r.Failed = float64(f.failed) / float64(n)
-	for _, k := range f.shares {
-		r.Shares = append(r.Shares, float64(k)/float64(n))
+	s.speed = s.usual
+	f.schedule(s)
+	return nil
+}
+
+// fault is what is wrong with a server now.
+func (f *farm) fault(server int32) fault {
+	if f.now < int64(f.Fall) || f.Heal > 0 && f.now >= int64(f.Heal) {
+		return sound
 	}
-	return r
+	return f.servers[server].fault
 }

@@ -22,10 +22,16 @@ type Scenario struct {
 	Jitter    float64       // each delay is longer by a random part of up to this times Delay
 	Speeds    []float64     // of the servers, in turn; default all 1
 	Noise     Noise         // default none
-	Fast      int           // so many servers, the first ones, fail each request at once
+	Fast      int           // so many servers, the first ones, fail each request at once, as a reset connection does
+	Silent    int           // so many after these take requests and probes and never answer
+	Timeout   time.Duration // of requests to silent servers, which fail then; default 1s
+	Fall      time.Duration // when servers begin to fail or to be silent; default at once
+	Heal      time.Duration // when they serve again as others do; default never
+	Newcomer  Newcomer      // default none
 	Requests  int           // measured; default 300,000
 	Warmup    int           // requests before that; default a quarter of Requests
 	Seed      uint64        // of everything random
+	Window    time.Duration // of Result.Sent; default none
 }
 
 // Dist is how the work of requests is distributed.
@@ -83,6 +89,13 @@ type Noise struct {
 	Factor float64       // speed meanwhile
 }
 
+// Newcomer makes the last server join late, and cold.
+type Newcomer struct {
+	At     time.Duration // when it joins; default never: it is there from the beginning
+	For    time.Duration // how long it is cold
+	Factor float64       // its speed meanwhile
+}
+
 // Hetero are the speeds of the research table: three in ten servers at half
 // speed, five at 1, two at 2.
 var Hetero = []float64{0.5, 1, 2, 1, 0.5, 1, 1, 2, 0.5, 1}
@@ -117,6 +130,9 @@ func (s Scenario) fill() (Scenario, error) {
 	if s.Noise.Every == 0 {
 		s.Noise.Factor = 1
 	}
+	if s.Timeout == 0 {
+		s.Timeout = time.Second
+	}
 	for _, v := range s.Speeds {
 		if !(v > 0) || math.IsInf(v, 0) {
 			return s, fmt.Errorf("lbsim: a server has speed %v", v)
@@ -131,8 +147,12 @@ func (s Scenario) fill() (Scenario, error) {
 		return s, fmt.Errorf("lbsim: jitter %v, want 0 to 1000", s.Jitter)
 	case s.Noise.Every != 0 && (s.Noise.For <= 0 || s.Noise.Every <= s.Noise.For || !(s.Noise.Factor > 0)):
 		return s, fmt.Errorf("lbsim: noise %+v makes no sense", s.Noise)
-	case s.Fast < 0 || s.Fast > s.Servers:
-		return s, fmt.Errorf("lbsim: %d of %d servers fail", s.Fast, s.Servers)
+	case s.Fast < 0 || s.Silent < 0 || s.Fast+s.Silent > s.Servers:
+		return s, fmt.Errorf("lbsim: %d and %d of %d servers fail", s.Fast, s.Silent, s.Servers)
+	case s.Timeout < 0 || s.Fall < 0 || s.Heal < 0 || s.Window < 0:
+		return s, errors.New("lbsim: a time of the scenario is negative")
+	case s.Newcomer.At < 0 || s.Newcomer.At > 0 && (s.Servers < 2 || s.Newcomer.For <= 0 || !(s.Newcomer.Factor > 0)):
+		return s, fmt.Errorf("lbsim: newcomer %+v among %d servers makes no sense", s.Newcomer, s.Servers)
 	}
 	return s, nil
 }

@@ -5,7 +5,7 @@ import "github.com/ashlar-go/ashlar/lb"
 // server shares its cores equally among its requests (processor sharing).
 type server struct {
 	id      int32
-	fast    bool    // fails each request at once
+	fault   fault   // until Scenario.Heal
 	speed   float64 // now
 	usual   float64
 	cores   float64
@@ -14,9 +14,17 @@ type server struct {
 	at      int64   // when served was brought up to date
 	version uint32  // of the event that says when the next one is done
 	tracker *lb.Tracker
-	sent    int  // requests on it or on their way to it
-	token   bool // a balancer knows of a free core
+	sent    int // requests on it or on their way to it
+	tokens  int // free cores that balancers know of
 }
+
+type fault uint8
+
+const (
+	sound  fault = iota
+	fast         // fails each request at once
+	silent       // never answers
+)
 
 // job is a request on a server: done when served has reached ends.
 type job struct {

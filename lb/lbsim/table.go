@@ -2,13 +2,12 @@ package lbsim
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"math"
 	"runtime"
-	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ashlar-go/ashlar/lb"
@@ -22,6 +21,7 @@ func Anchors() []Entry {
 		{Name: "random", Policy: lb.Random{}},
 		{Name: "least in flight", Policy: lb.LeastInFlight{}},
 		{Name: "least, true weights", Policy: lb.LeastInFlight{}, Weighted: true},
+		{Name: "random, true weights", Policy: lb.Random{}, Weighted: true},
 		{Name: "two choices", Policy: lb.PowerOfD{}},
 		{Name: "two choices, EWMA", Policy: lb.PeakEWMA{}},
 		{Name: "EWMA, all nodes", Policy: lb.PeakEWMA{Scan: true}},
@@ -69,35 +69,42 @@ type Table struct {
 // processors. It returns the first error.
 func RunAll(ctx context.Context, scenarios []Scenario, entries []Entry) (Table, error) {
 	t := Table{Entries: entries, Scenarios: scenarios, Results: make([][]Result, len(entries))}
-	type cell struct{ e, s int }
-	cells := make(chan cell)
-	errs := make([]error, runtime.GOMAXPROCS(0))
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	var wg sync.WaitGroup
-	for w := range errs {
-		wg.Go(func() {
-			for c := range cells {
-				r, err := Run(ctx, scenarios[c.s], entries[c.e])
-				if err != nil && errs[w] == nil {
-					errs[w] = fmt.Errorf("lbsim: %s with %s: %w", scenarios[c.s].Name, entries[c.e].Name, err)
-					cancel()
-				}
-				t.Results[c.e][c.s] = r // no other worker has this cell
-			}
-		})
-	}
 	for e := range entries {
 		t.Results[e] = make([]Result, len(scenarios))
 	}
-	for s := range scenarios {
-		for e := range entries {
-			cells <- cell{e, s}
+	err := each(ctx, len(entries), len(scenarios), func(ctx context.Context, e, s int) error {
+		r, err := Run(ctx, scenarios[s], entries[e])
+		if err != nil {
+			return fmt.Errorf("lbsim: %s with %s: %w", scenarios[s].Name, entries[e].Name, err)
 		}
+		t.Results[e][s] = r
+		return nil
+	})
+	return t, err
+}
+
+// each calls f for every cell of a table, as many at a time as there are
+// processors, until one returns an error.
+func each(ctx context.Context, rows, columns int, f func(ctx context.Context, row, column int) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			for ctx.Err() == nil {
+				i := int(next.Add(1)) - 1
+				if i >= rows*columns {
+					return
+				}
+				if err := f(ctx, i%rows, i/rows); err != nil {
+					cancel(err) // the first counts
+				}
+			}
+		})
 	}
-	close(cells)
 	wg.Wait()
-	return t, errors.Join(errs...)
+	return context.Cause(ctx)
 }
 
 // Best returns the lowest P99 of a scenario among the first n entries.
@@ -112,23 +119,30 @@ func (t Table) Best(scenario, n int) time.Duration {
 // WriteTo prints the table: p99 and p99.9 in milliseconds. It implements
 // io.WriterTo.
 func (t Table) WriteTo(w io.Writer) (int64, error) {
+	return writeTable(w, t.Entries, t.Scenarios, func(e, s int) string {
+		r := &t.Results[e][s]
+		return fmt.Sprintf("%.0f (%.0f)", ms(r.P99), ms(r.P999))
+	})
+}
+
+func writeTable(w io.Writer, entries []Entry, scenarios []Scenario, cell func(e, s int) string) (int64, error) {
 	wide := len("policy")
-	for _, e := range t.Entries {
+	for _, e := range entries {
 		wide = max(wide, len(e.Name))
 	}
 	col := 13
-	for _, s := range t.Scenarios {
+	for _, s := range scenarios {
 		col = max(col, len(s.Name))
 	}
 	b := fmt.Appendf(nil, "%-*s", wide, "policy")
-	for _, s := range t.Scenarios {
+	for _, s := range scenarios {
 		b = fmt.Appendf(b, "  %*s", col, s.Name)
 	}
 	b = append(b, '\n')
-	for e := range t.Entries {
-		b = fmt.Appendf(b, "%-*s", wide, t.Entries[e].Name)
-		for _, r := range t.Results[e] {
-			b = fmt.Appendf(b, "  %*s", col, fmt.Sprintf("%.0f (%.0f)", ms(r.P99), ms(r.P999)))
+	for e := range entries {
+		b = fmt.Appendf(b, "%-*s", wide, entries[e].Name)
+		for s := range scenarios {
+			b = fmt.Appendf(b, "  %*s", col, cell(e, s))
 		}
 		b = append(b, '\n')
 	}
@@ -137,75 +151,3 @@ func (t Table) WriteTo(w io.Writer) (int64, error) {
 }
 
 func ms(d time.Duration) float64 { return d.Seconds() * 1e3 }
-
-// SVG draws p99 by policy, a group of bars for each scenario, on a logarithmic
-// scale: policies in the order of their sum of logarithms, the best first.
-func (t Table) SVG(w io.Writer) error {
-	const (
-		left, top, barH, gap, width = 180, 30, 13, 26, 560
-	)
-	order := make([]int, len(t.Entries))
-	score := make([]float64, len(t.Entries))
-	low, high := math.Inf(1), 0.0
-	for e := range order {
-		order[e] = e
-		for _, r := range t.Results[e] {
-			x := max(ms(r.P99), 1e-3)
-			score[e] += math.Log(x)
-			low, high = min(low, x), max(high, x)
-		}
-	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		switch {
-		case score[a] < score[b]:
-			return -1
-		case score[a] > score[b]:
-			return 1
-		}
-		return 0
-	})
-	low /= 1.5
-	at := func(x float64) float64 { return math.Log(max(x, low)/low) / math.Log(high/low) * width }
-	h := top + len(t.Scenarios)*(len(order)*barH+gap)
-	b := fmt.Appendf(nil, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="10">`+"\n", left+width+70, h+10)
-	b = fmt.Appendf(b, `<rect width="100%%" height="100%%" fill="#fff"/><text x="%d" y="14" font-size="12">p99 latency, ms, logarithmic: shorter is better</text>`+"\n", left)
-	y := top
-	for s, sc := range t.Scenarios {
-		b = fmt.Appendf(b, `<text x="%d" y="%d" font-weight="bold">%s</text>`+"\n", left, y+10, escape(sc.Name))
-		y += 14
-		for _, e := range order {
-			x := ms(t.Results[e][s].P99)
-			fill := "#9db4c8"
-			switch {
-			case t.Entries[e].Oracle != nil:
-				fill = "#d9d9d9"
-			case t.Entries[e].Name == "marginal":
-				fill = "#c2571a"
-			}
-			b = fmt.Appendf(b, `<text x="%d" y="%d" text-anchor="end">%s</text><rect x="%d" y="%d" width="%.1f" height="%d" fill="%s"/><text x="%.1f" y="%d">%.0f</text>`+"\n",
-				left-6, y+10, escape(t.Entries[e].Name), left, y+1, at(x), barH-2, fill, left+at(x)+4, y+10, x)
-			y += barH
-		}
-		y += gap - 14
-	}
-	b = append(b, "</svg>\n"...)
-	_, err := w.Write(b)
-	return err
-}
-
-func escape(s string) string {
-	var b []byte
-	for i := range len(s) {
-		switch s[i] {
-		case '<':
-			b = append(b, "&lt;"...)
-		case '>':
-			b = append(b, "&gt;"...)
-		case '&':
-			b = append(b, "&amp;"...)
-		default:
-			b = append(b, s[i])
-		}
-	}
-	return string(b)
-}

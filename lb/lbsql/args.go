@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // The connection that a query will use is not known when database/sql converts
@@ -12,8 +13,8 @@ import (
 // as the node's own connection is at hand: by the rules of database/sql, with
 // the abilities of that connection's driver.
 
-// convert returns args as the driver wants them. st may be nil.
-func convert(dc driver.Conn, st driver.Stmt, args []driver.NamedValue) ([]driver.NamedValue, error) {
+// convert appends args as the driver wants them to out. st may be nil.
+func convert(out []driver.NamedValue, dc driver.Conn, st driver.Stmt, args []driver.NamedValue) ([]driver.NamedValue, error) {
 	checker, _ := st.(driver.NamedValueChecker)
 	if checker == nil {
 		checker, _ = dc.(driver.NamedValueChecker)
@@ -24,7 +25,7 @@ func convert(dc driver.Conn, st driver.Stmt, args []driver.NamedValue) ([]driver
 	if st != nil {
 		want = st.NumInput()
 	}
-	out := make([]driver.NamedValue, 0, len(args))
+	out = slices.Grow(out, len(args))
 	for _, nv := range args {
 		nv.Ordinal = len(out) + 1
 		err := driver.ErrSkip
@@ -38,9 +39,6 @@ func convert(dc driver.Conn, st driver.Stmt, args []driver.NamedValue) ([]driver
 		case nil:
 			out = append(out, nv)
 		case driver.ErrRemoveArgument: // an option of this query
-			if want > 0 {
-				want--
-			}
 		default:
 			return nil, fmt.Errorf("lbsql: argument %d: %w", nv.Ordinal, err)
 		}
@@ -96,7 +94,7 @@ func prepare(ctx context.Context, dc driver.Conn, query string) (driver.Stmt, er
 
 // queryStmt runs a prepared statement.
 func queryStmt(ctx context.Context, dc driver.Conn, st driver.Stmt, args []driver.NamedValue) (driver.Rows, error) {
-	args, err := convert(dc, st, args)
+	args, err := convert(nil, dc, st, args)
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +114,7 @@ func queryStmt(ctx context.Context, dc driver.Conn, st driver.Stmt, args []drive
 
 // execStmt is queryStmt for a statement without rows.
 func execStmt(ctx context.Context, dc driver.Conn, st driver.Stmt, args []driver.NamedValue) (driver.Result, error) {
-	args, err := convert(dc, st, args)
+	args, err := convert(nil, dc, st, args)
 	if err != nil {
 		return nil, err
 	}
@@ -135,10 +133,11 @@ func execStmt(ctx context.Context, dc driver.Conn, st driver.Stmt, args []driver
 }
 
 // query runs a query on a node's connection, prepared only if the driver cannot
-// do without. The returned rows close that statement.
-func query(ctx context.Context, dc driver.Conn, text string, args []driver.NamedValue) (driver.Rows, error) {
+// do without. The returned rows close that statement. buf is room for arguments
+// that nobody uses until the rows are closed; it may be nil.
+func query(ctx context.Context, dc driver.Conn, text string, args, buf []driver.NamedValue) (driver.Rows, error) {
 	if q, ok := dc.(driver.QueryerContext); ok {
-		converted, err := convert(dc, nil, args)
+		converted, err := convert(buf[:0], dc, nil, args)
 		if err != nil {
 			return nil, err
 		}
@@ -162,7 +161,7 @@ func query(ctx context.Context, dc driver.Conn, text string, args []driver.Named
 // exec is query for a statement without rows.
 func exec(ctx context.Context, dc driver.Conn, text string, args []driver.NamedValue) (driver.Result, error) {
 	if e, ok := dc.(driver.ExecerContext); ok {
-		converted, err := convert(dc, nil, args)
+		converted, err := convert(nil, dc, nil, args)
 		if err != nil {
 			return nil, err
 		}

@@ -2,6 +2,7 @@ package lbsql
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"sync"
@@ -14,42 +15,26 @@ import (
 // Cluster is a primary and its replicas as one driver.Connector: give it to
 // sql.OpenDB. All methods are safe for concurrent use.
 type Cluster struct {
-	cfg      Config
-	pool     *lb.Pool
-	replicas []*replica // constant, in the order of Config
-	share    *share
-	count    counters
-	begin    time.Time // zero of our clock
+	cfg    Config
+	pool   *lb.Pool
+	share  *share
+	hedges *lb.Budget // nil: none
+	count  counters
+	begin  time.Time // zero of our clock
 
 	running atomic.Bool
-	waiting atomic.Int64  // reads that wait for a replica to catch up
-	met     chan struct{} // closed when every replica was asked once
+	begun   atomic.Bool               // the primary was asked once
+	waiting atomic.Int64              // reads that wait for a replica to catch up
+	primary atomic.Pointer[sql.DB]    // changed with mu held
+	members atomic.Pointer[[]*member] // in the order they were given; replaced, with mu held
+	renewed chan struct{}             // holds a token when members changed, for Run
 
 	mu      sync.Mutex
 	past    history       // guarded by mu
 	changed chan struct{} // guarded by mu: closed when a replica's state or position changes
-	unmet   int           // guarded by mu: replicas not asked yet
 }
 
 var _ driver.Connector = (*Cluster)(nil)
-
-// replica is one replica with what is known about it.
-type replica struct {
-	Replica
-	node *lb.Node // the pool's
-	kick chan struct{}
-
-	usable   atomic.Bool
-	position atomic.Uint64 // Position
-
-	mu       sync.Mutex
-	health   health        // guarded by mu, as all below
-	lag      time.Duration // at the last answer
-	lagKnown bool
-	at       time.Duration // of the last answer
-	err      error         // why it is not usable
-	asked    bool
-}
 
 // New checks cfg and returns a Cluster. It starts nothing and asks nobody:
 // until Run has measured, no replica is used.
@@ -61,39 +46,24 @@ func New(cfg Config) (*Cluster, error) {
 		cfg:     cfg,
 		share:   newShare(cfg.PrimaryReads, cfg.PrimaryShare),
 		begin:   time.Now(),
-		met:     make(chan struct{}),
+		renewed: make(chan struct{}, 1),
 		changed: make(chan struct{}),
-		unmet:   len(cfg.Replicas),
+	}
+	if cfg.HedgeAfter > 0 {
+		c.hedges = &lb.Budget{Share: cfg.HedgeShare, Floor: -1}
 	}
 	c.past.keep = max(2*cfg.MaxLag, time.Minute)
-	nodes := make([]lb.Node, len(cfg.Replicas))
-	for i, r := range cfg.Replicas {
-		nodes[i] = r.Node
-	}
+	c.primary.Store(cfg.Primary)
+	c.members.Store(new([]*member))
 	var err error
 	// Panic must not be: a replica that is down or late is not to be believed
 	// only because the others are too.
-	c.pool, err = lb.New(lb.Config{Nodes: nodes, Policy: cfg.Policy, Panic: -1, Logger: cfg.Logger})
+	c.pool, err = lb.New(lb.Config{Policy: cfg.Policy, Panic: -1, Logger: cfg.Logger})
 	if err != nil {
 		return nil, err
 	}
-	known := make(map[string]*lb.Node)
-	for _, n := range c.pool.Nodes() {
-		known[n.Node.ID] = n.Node
-	}
-	for _, r := range cfg.Replicas {
-		c.replicas = append(c.replicas, &replica{Replica: r, node: known[r.ID], kick: make(chan struct{}, 1), err: errUnmeasured})
-		if err := c.pool.SetHealthy(r.ID, false); err != nil {
-			return nil, err
-		}
-	}
-	if len(cfg.Replicas) == 0 {
-		close(c.met)
-	}
-	return c, nil
+	return c, c.SetReplicas(cfg.Replicas)
 }
-
-var errUnmeasured = errors.New("lbsql: not measured yet")
 
 // Pool returns the pool of the replicas, for its statistics and for
 // SetDraining. Its health and its members are the Cluster's.
@@ -115,7 +85,7 @@ func (noDriver) Open(string) (driver.Conn, error) {
 // before, by anybody. Take it after the commit of a write and give it to
 // [After].
 func (c *Cluster) Token(ctx context.Context) (Token, error) {
-	p, err := c.cfg.Measure(ctx, c.cfg.Primary, true)
+	p, err := c.cfg.Measure(ctx, c.primary.Load(), true)
 	if err != nil {
 		return 0, &Error{Node: primaryName, Op: "measure", Err: err}
 	}
@@ -134,18 +104,8 @@ func (c *Cluster) changes() <-chan struct{} {
 	return c.changed
 }
 
-// announce wakes those who wait for a change.
+// announce wakes those who wait for a change; mu is held.
 func (c *Cluster) announce() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	close(c.changed)
 	c.changed = make(chan struct{})
-}
-
-// ask makes the replica's loop measure it soon.
-func (r *replica) ask() {
-	select {
-	case r.kick <- struct{}{}:
-	default:
-	}
 }

@@ -14,9 +14,12 @@ import (
 type Replica struct {
 	// Node names it; ID is required. Addr is for people.
 	lb.Node
-	// DB reaches it. Its SetMaxOpenConns and SetMaxIdleConns are the node's
-	// limits; database/sql keeps only two idle connections unless told
-	// otherwise. The Cluster never closes it. Required.
+	// DB reaches it. Its SetMaxOpenConns, SetMaxIdleConns and
+	// SetConnMaxLifetime are the node's limits, and those of the Cluster's own
+	// *sql.DB mean little, since its connections cost nothing. database/sql
+	// keeps only two idle connections unless told otherwise, so set
+	// SetMaxIdleConns to what is usually in use. The Cluster never closes it.
+	// Required.
 	DB *sql.DB
 }
 
@@ -25,10 +28,10 @@ type Config struct {
 	// Primary reaches the server that takes the writes. The Cluster never
 	// closes it. Required.
 	Primary *sql.DB
-	// Replicas are the servers that take the reads. Without any, all reads are
-	// the primary's, within PrimaryReads.
+	// Replicas are the servers that take the reads; SetReplicas changes them.
+	// Without any, all reads are the primary's, within PrimaryReads.
 	Replicas []Replica
-	// Measure asks a server where it stands: [Postgres], [MySQL] or
+	// Measure asks a server where it stands: [Postgres], [MariaDB], [MySQL] or
 	// [Heartbeat]. Required.
 	Measure Measure
 
@@ -67,6 +70,16 @@ type Config struct {
 	// PrimaryReads more.
 	PrimaryShare float64
 
+	// HedgeAfter sends a query to a second replica, too, when the first has not
+	// answered for so long, and takes the answer that comes first; the other is
+	// cancelled, which costs most drivers its connection. About the 95th
+	// percentile of the queries' times is a good value. Only queries that
+	// ReadOnly recognizes are sent twice, outside of transactions, and never to
+	// the primary for that. Default 0: never.
+	HedgeAfter time.Duration
+	// HedgeShare bounds the second ones to a share of all reads. Default 0.05.
+	HedgeShare float64
+
 	// ReadOnly reports whether a query may go to a replica. Default
 	// [ReadOnly]. It is called for each query outside of transactions, possibly
 	// at the same time by many.
@@ -100,6 +113,9 @@ func (c *Config) complete() error {
 	if c.PrimaryShare == 0 {
 		c.PrimaryShare = 1
 	}
+	if c.HedgeShare == 0 {
+		c.HedgeShare = 0.05
+	}
 	if c.ReadOnly == nil {
 		c.ReadOnly = ReadOnly
 	}
@@ -120,16 +136,23 @@ func (c *Config) complete() error {
 		return errors.New("lbsql: Config.Rise and Fall must not be negative")
 	case c.MaxLag > 0 && c.MaxLag < 2*c.Interval:
 		return fmt.Errorf("lbsql: Config.MaxLag is %v, which cannot be seen with an Interval of %v: want at least twice that", c.MaxLag, c.Interval)
+	case c.HedgeAfter < 0:
+		return errors.New("lbsql: Config.HedgeAfter must not be negative")
+	case !(c.HedgeShare >= 0 && c.HedgeShare <= 1):
+		return fmt.Errorf("lbsql: Config.HedgeShare is %v, want from 0 to 1", c.HedgeShare)
 	case !(c.PrimaryShare > 0 && c.PrimaryShare <= 1):
 		return fmt.Errorf("lbsql: Config.PrimaryShare is %v, want from 0 to 1; for none PrimaryReads is negative", c.PrimaryShare)
 	}
-	for _, r := range c.Replicas {
-		if r.DB == nil {
-			return fmt.Errorf("lbsql: replica %q has no DB", r.ID)
-		}
-		if r.DB == c.Primary {
-			return fmt.Errorf("lbsql: replica %q is the primary: its reads would be limited by nothing", r.ID)
-		}
+	return nil
+}
+
+// check checks a replica beside a primary; the pool checks its Node.
+func (r Replica) check(primary *sql.DB) error {
+	switch r.DB {
+	case nil:
+		return fmt.Errorf("lbsql: replica %q has no DB", r.ID)
+	case primary:
+		return fmt.Errorf("lbsql: replica %q is the primary: its reads would be limited by nothing", r.ID)
 	}
 	return nil
 }

@@ -33,54 +33,53 @@ func (*conn) CheckNamedValue(*driver.NamedValue) error { return nil }
 // is best for it.
 func (c *conn) QueryContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Rows, error) {
 	if c.tx != nil {
-		inner, err := query(ctx, c.tx.l.dc, text, args)
+		c.tx.keep(text)
+		inner, err := query(ctx, c.tx.l.dc, text, args, nil)
 		return c.tx.rows(ctx, inner, err)
 	}
-	return c.c.query(ctx, text, args)
-}
-
-func (c *Cluster) query(ctx context.Context, text string, args []driver.NamedValue) (driver.Rows, error) {
-	var out driver.Rows
-	f := func(l *lent) error {
-		inner, err := query(ctx, l.dc, text, args)
-		if err == nil {
-			out = &rows{Rows: inner, l: l, ctx: ctx, last: true}
+	do := c.c.read
+	if onPrimary(ctx) || !c.c.cfg.ReadOnly(text) {
+		if word, ok := session(text, false); ok {
+			return nil, sessionError(word)
 		}
-		return err
+		do = c.c.write
 	}
-	var err error
-	if onPrimary(ctx) || !c.cfg.ReadOnly(text) {
-		err = c.write(ctx, "query", f)
-	} else {
-		err = c.read(ctx, "query", f)
+	l, err := do(ctx, job{op: opQuery, text: text, args: args})
+	if err != nil {
+		return nil, err
 	}
-	return out, err
+	return &l.rows, nil
 }
 
 // ExecContext sends a statement to the transaction's server, or to the primary.
 func (c *conn) ExecContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Result, error) {
 	if c.tx != nil {
+		c.tx.keep(text)
 		res, err := exec(ctx, c.tx.l.dc, text, args)
 		c.tx.l.note(ctx, err)
 		return res, err
 	}
-	var res driver.Result
-	err := c.c.write(ctx, "exec", func(l *lent) (err error) {
-		res, err = exec(ctx, l.dc, text, args)
-		if err == nil {
-			defer l.end()
-		}
-		return err
-	})
-	return res, err
+	if word, ok := session(text, false); ok {
+		return nil, sessionError(word)
+	}
+	l, err := c.c.write(ctx, job{op: opExec, text: text, args: args})
+	if err != nil {
+		return nil, err
+	}
+	defer l.end()
+	return l.result, nil
 }
 
 // PrepareContext prepares at once in a transaction, where the server is known,
 // and else when the statement is used.
 func (c *conn) PrepareContext(ctx context.Context, text string) (driver.Stmt, error) {
 	if c.tx == nil {
+		if word, ok := session(text, false); ok {
+			return nil, sessionError(word)
+		}
 		return &stmt{conn: c, text: text}, nil
 	}
+	c.tx.keep(text)
 	inner, err := prepare(ctx, c.tx.l.dc, text)
 	c.tx.l.note(ctx, err)
 	if err != nil {
@@ -102,22 +101,15 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 	if c.tx != nil {
 		return nil, errors.New("lbsql: a transaction is open on this connection")
 	}
-	f := func(l *lent) error {
-		inner, err := begin(ctx, l.dc, opts)
-		if err == nil {
-			c.tx = &tx{conn: c, l: l, inner: inner}
-		}
-		return err
-	}
-	var err error
+	do := c.c.write
 	if opts.ReadOnly && !onPrimary(ctx) {
-		err = c.c.read(ctx, "begin", f)
-	} else {
-		err = c.c.write(ctx, "begin", f)
+		do = c.c.read
 	}
+	l, err := do(ctx, job{op: opBegin, opts: opts})
 	if err != nil {
 		return nil, err
 	}
+	c.tx = &tx{conn: c, l: l, inner: l.tx}
 	return c.tx, nil
 }
 
@@ -150,13 +142,12 @@ func (c *conn) Ping(ctx context.Context) error {
 	if onPrimary(ctx) {
 		do = c.c.write
 	}
-	return do(ctx, "ping", func(l *lent) error {
-		err := ping(ctx, l.dc)
-		if err == nil {
-			defer l.end()
-		}
+	l, err := do(ctx, job{op: opPing})
+	if err != nil {
 		return err
-	})
+	}
+	l.end()
+	return nil
 }
 
 func ping(ctx context.Context, dc driver.Conn) error {

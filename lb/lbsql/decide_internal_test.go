@@ -2,6 +2,8 @@ package lbsql
 
 import (
 	"math/rand/v2"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -169,4 +171,20 @@ func TestMySQLStatementsByVersion(t *testing.T) {
 			t.Errorf("%q: no error", bad)
 		}
 	}
+}
+
+func FuzzGTIDPosition(f *testing.F) {
+	for _, s := range []string{"0-1-100", "", "0-1", "0-1-2-3", "0-1-100,1-2-5", "-1-1-1", "0-1-18446744073709551615", "0-1-18446744073709551616", "a-1-1", "4294967296-1-1"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		p, err := gtidPosition(s)
+		if err != nil {
+			return
+		}
+		parts := strings.Split(s, "-")
+		if n, err := strconv.ParseUint(parts[len(parts)-1], 10, 64); err != nil || len(parts) != 3 || Position(n) != p {
+			t.Errorf("%q: %d", s, p)
+		}
+	})
 }

@@ -37,8 +37,11 @@
 //   - A statement that may write is sent at most once; it is repeated only when
 //     its driver says, by driver.ErrBadConn, that nothing was sent.
 //   - A read that broke a replica's connection is sent once more, to another
-//     replica, never to the primary.
+//     replica, never to the primary. A hedged read is sent twice at most.
 //   - A replica that comes back is used again after Rise good measurements.
+//   - Replicas come and go, and the primary may become another server, by
+//     [Cluster.SetReplicas] and [Cluster.SetPrimary]: what runs goes on to its
+//     end.
 //
 // # What happens when
 //
@@ -46,22 +49,40 @@
 //   - all replicas do: the primary takes its share, the rest fails at once.
 //   - the primary is away: reads go on, from the replicas that had all that was
 //     known of it; writes fail, and a token cannot be had.
-//   - a replica hangs: reads on it wait for their context; it is out after
-//     Fall measurements, each of Timeout.
+//   - a replica is promoted: its measurement fails, and it is out.
+//   - a replica hangs: reads on it wait for their context, or are answered by
+//     another one after Config.HedgeAfter; it is out after Fall measurements,
+//     each of Timeout.
 //   - Run does not run, or has not measured yet: reads wait for Config.Wait and
 //     go to the primary then, within its share.
 //   - the primary's position goes back, after a restore or when another server
 //     takes its address: tokens from before ask for more than there is, and
 //     their reads go to the primary within its share.
+//   - a query that ReadOnly takes for a read writes by a function: the replica
+//     refuses it, if it is read-only, and the caller gets its error.
+//
+// # Failover
+//
+// It does not choose a new primary; who does calls SetReplicas and SetPrimary,
+// which measures the server and takes no standby. With PostgreSQL the driver can
+// find it instead: a Primary of several hosts with
+// target_session_attrs=read-write needs no call at all. go-sql-driver wants
+// rejectReadOnly=true where a primary may become read-only while it runs.
 //
 // # What it does not do
 //
 // A connection of the resulting *sql.DB is no session, also when it is held by
-// sql.Conn: SET, temporary tables, LAST_INSERT_ID() and session locks belong in
-// a transaction, or to the *sql.DB of the primary. It does not choose a new
-// primary. Statements prepared outside of a transaction are prepared where they
-// are used, each time, unless the driver keeps them itself as pgx does;
-// go-sql-driver does with interpolateParams=true without.
+// sql.Conn. Statements that obviously need one are refused outside of a
+// transaction with [ErrSession]; LAST_INSERT_ID(), session locks and the like,
+// which are functions, are not noticed: sql.Result.LastInsertId works, and for
+// the others there is a transaction, or the *sql.DB of the primary. That one,
+// or a replica's, is also where sql.Conn.Raw finds the driver, for COPY with pgx
+// and LOAD DATA; Raw of a Cluster's connection shows nothing.
+//
+// Several statements in one text go to the primary together, if its driver takes
+// them. Statements prepared outside of a transaction are prepared where they are
+// used: pgx keeps them itself, go-sql-driver with interpolateParams=true needs
+// none, and [Statements] keeps them for any other.
 //
 // Chapter 5 of the book: a choice per request, by what is known of the servers
 // now; and a resource, here the primary, is given out rather than overrun.

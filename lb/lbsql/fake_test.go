@@ -126,7 +126,7 @@ func (c *fakeConn) use(ctx context.Context, text string, args []driver.NamedValu
 			return fmt.Errorf("%s: %w", s.name, io.ErrUnexpectedEOF)
 		}
 	}
-	hang, refuses := s.hang, s.refuses
+	hang := s.hang
 	s.mu.Unlock()
 	if hang != nil {
 		select {
@@ -136,7 +136,9 @@ func (c *fakeConn) use(ctx context.Context, text string, args []driver.NamedValu
 			return ctx.Err()
 		}
 	}
-	return refuses
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.refuses
 }
 
 func (c *fakeConn) begun(d int) {

@@ -16,11 +16,13 @@ import (
 // farm is a cluster of fake servers whose Run runs.
 type farm struct {
 	*testing.T
-	primary  *server
-	replicas []*server
-	cluster  *lbsql.Cluster
-	db       *sql.DB
-	end      func()
+	primary   *server
+	primaryDB *sql.DB
+	replicas  []*server
+	dbs       []*sql.DB // of replicas
+	cluster   *lbsql.Cluster
+	db        *sql.DB
+	end       func()
 }
 
 // newFarm makes a farm, in a bubble; change may change its configuration.
@@ -28,12 +30,14 @@ func newFarm(t *testing.T, replicas int, change func(*lbsql.Config)) *farm {
 	t.Helper()
 	f := &farm{T: t, primary: newServer("primary")}
 	f.primary.pos = 100
-	cfg := lbsql.Config{Primary: f.primary.open(t), Measure: measure}
+	f.primaryDB = f.primary.open(t)
+	cfg := lbsql.Config{Primary: f.primaryDB, Measure: measure}
 	for i := range replicas {
 		s := newServer(fmt.Sprint("r", i))
 		s.pos = 100
 		f.replicas = append(f.replicas, s)
-		cfg.Replicas = append(cfg.Replicas, lbsql.Replica{Node: lb.Node{ID: s.name}, DB: s.open(t)})
+		f.dbs = append(f.dbs, s.open(t))
+		cfg.Replicas = append(cfg.Replicas, lbsql.Replica{Node: lb.Node{ID: s.name}, DB: f.dbs[i]})
 	}
 	if change != nil {
 		change(&cfg)
@@ -100,4 +104,17 @@ func (f *farm) must(ctx context.Context) string {
 func later(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
+}
+
+// run keeps a Cluster's Run going until the returned function is called.
+func run(t testing.TB, c *lbsql.Cluster) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- c.Run(ctx) }()
+	return func() {
+		cancel()
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Errorf("Run = %v", err)
+		}
+	}
 }

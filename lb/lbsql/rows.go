@@ -8,13 +8,15 @@ import (
 )
 
 // rows are a query's rows. Outside of a transaction closing them gives the
-// connection and the lease back. What the driver's own rows can do besides is passed through, and what
-// they cannot is answered as database/sql answers for them.
+// connection and the lease back. What the driver's own rows can do besides is
+// passed through, and what they cannot is answered as database/sql answers for
+// them.
 type rows struct {
 	driver.Rows
-	l      *lent
+	l      *lent           // nil: of a connection that keeps statements
 	ctx    context.Context // of the query: its end explains an error
 	last   bool            // they are the last use of l
+	stop   func()          // what else is to be done when they are closed; may be nil
 	closed bool
 }
 
@@ -48,6 +50,9 @@ func (r *rows) Close() error {
 	}
 	if r.last {
 		r.l.end()
+	}
+	if r.stop != nil {
+		r.stop()
 	}
 	return err
 }

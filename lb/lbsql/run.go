@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -35,25 +36,49 @@ func (c *Cluster) Run(ctx context.Context) error {
 	}
 	defer c.running.Store(false)
 	var wg sync.WaitGroup
-	for _, r := range c.replicas {
-		wg.Go(func() { c.watch(ctx, r) })
-	}
+	defer wg.Wait()
+	watched := make(map[*replica]context.CancelFunc)
 	next := time.NewTimer(0)
 	defer next.Stop()
 	away := false
-	for ctx.Err() == nil {
+	for {
+		c.follow(ctx, &wg, watched)
 		select {
 		case <-ctx.Done():
-		case <-next.C:
-			next.Reset(c.cfg.Interval)
-			away = c.askPrimary(ctx, away)
-			for _, r := range c.replicas {
-				r.ask()
+			for _, stop := range watched {
+				stop()
 			}
+			return context.Cause(ctx)
+		case <-c.renewed:
+			continue
+		case <-next.C:
+		}
+		next.Reset(c.cfg.Interval)
+		away = c.askPrimary(ctx, away)
+		c.begun.Store(true)
+		for _, m := range *c.members.Load() {
+			m.ask()
 		}
 	}
-	wg.Wait()
-	return context.Cause(ctx)
+}
+
+// follow has each replica watched that is a member, and no other.
+func (c *Cluster) follow(ctx context.Context, wg *sync.WaitGroup, watched map[*replica]context.CancelFunc) {
+	members := *c.members.Load()
+	for r, stop := range watched {
+		if !slices.ContainsFunc(members, func(m *member) bool { return m.replica == r }) {
+			stop()
+			delete(watched, r)
+		}
+	}
+	for _, m := range members {
+		if watched[m.replica] == nil {
+			ctx, stop := context.WithCancel(ctx)
+			watched[m.replica] = stop
+			wg.Go(func() { c.watch(ctx, m.replica) })
+			m.ask()
+		}
+	}
 }
 
 // askPrimary adds to the history, and reports whether the primary is away.
@@ -62,9 +87,10 @@ func (c *Cluster) askPrimary(ctx context.Context, away bool) bool {
 	at := c.now()
 	limited, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()
-	p, err := c.cfg.Measure(limited, c.cfg.Primary, true)
+	db := c.primary.Load()
+	p, err := c.cfg.Measure(limited, db, true)
 	switch {
-	case ctx.Err() != nil:
+	case ctx.Err() != nil || c.primary.Load() != db:
 		return away
 	case err != nil:
 		if !away {
@@ -75,7 +101,7 @@ func (c *Cluster) askPrimary(ctx context.Context, away bool) bool {
 		c.cfg.Logger.Info("lbsql: the primary answers again")
 	}
 	c.mu.Lock()
-	on := c.past.add(at, p)
+	on := c.primary.Load() != db || c.past.add(at, p)
 	c.mu.Unlock()
 	if !on {
 		c.cfg.Logger.Warn("lbsql: the primary's position went back: it has another history now")
@@ -107,13 +133,13 @@ func (c *Cluster) watch(ctx context.Context, r *replica) {
 func (c *Cluster) measure(ctx context.Context, r *replica) {
 	at := c.now()
 	limited, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
-	p, err := c.cfg.Measure(limited, r.DB, false)
+	p, err := c.cfg.Measure(limited, r.db, false)
 	cancel()
 	if ctx.Err() != nil {
 		return
 	}
 	if err != nil {
-		c.found(r, silent, &Error{Node: r.ID, Op: "measure", Err: err})
+		c.found(r, silent, &Error{Node: r.id, Op: "measure", Err: err})
 		return
 	}
 	r.position.Store(uint64(p))
@@ -124,7 +150,7 @@ func (c *Cluster) measure(ctx context.Context, r *replica) {
 	r.lag, r.lagKnown, r.at = lag, known, at
 	r.mu.Unlock()
 	if f := c.cfg.Trace.Measured; f != nil {
-		f(r.ID, p, lag, known)
+		f(r.id, p, lag, known)
 	}
 	if c.cfg.MaxLag > 0 && (!known || lag > c.cfg.MaxLag) {
 		c.found(r, stale, &LagError{Lag: lag, Known: known})
@@ -136,8 +162,7 @@ func (c *Cluster) measure(ctx context.Context, r *replica) {
 // found acts on a finding. Only the replica's own loop calls it.
 func (c *Cluster) found(r *replica, f finding, why error) {
 	r.mu.Lock()
-	was, first, lag := r.health.up, !r.asked, r.lag
-	r.asked = true
+	was, lag := r.health.up, r.lag
 	r.health = r.health.step(f, c.cfg.Rise, c.cfg.Fall)
 	up := r.health.up
 	r.err = why
@@ -145,30 +170,32 @@ func (c *Cluster) found(r *replica, f finding, why error) {
 		r.err = nil
 	}
 	r.mu.Unlock()
+	c.mu.Lock()
+	member := slices.ContainsFunc(*c.members.Load(), func(m *member) bool { return m.replica == r })
 	if up != was {
 		r.usable.Store(up)
-		// The ID is the pool's for ever: it cannot fail.
-		_ = c.pool.SetHealthy(r.ID, up)
-	}
-	if first {
-		c.mu.Lock()
-		c.unmet--
-		if c.unmet == 0 {
-			close(c.met)
+		if member {
+			_ = c.pool.SetHealthy(r.id, up) // the pool has it
 		}
-		c.mu.Unlock()
+	}
+	if c.begun.Load() { // before that its lag could not be told
+		r.asked.Store(true)
 	}
 	c.announce()
+	c.mu.Unlock()
+	if !member {
+		return
+	}
 	switch {
 	case up && !was:
-		c.cfg.Logger.Info("lbsql: replica is used", "replica", r.ID, "lag", lag)
+		c.cfg.Logger.Info("lbsql: replica is used", "replica", r.id, "lag", lag)
 		if f := c.cfg.Trace.Returned; f != nil {
-			f(r.ID, lag)
+			f(r.id, lag)
 		}
 	case was && !up:
-		c.cfg.Logger.Warn("lbsql: replica is not used", "replica", r.ID, "error", why)
+		c.cfg.Logger.Warn("lbsql: replica is not used", "replica", r.id, "error", why)
 		if f := c.cfg.Trace.Lost; f != nil {
-			f(r.ID, why)
+			f(r.id, why)
 		}
 	}
 }

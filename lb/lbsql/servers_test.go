@@ -29,6 +29,11 @@ func open(t *testing.T, driver, dsn string) *sql.DB {
 }
 
 func openMariaDB(t *testing.T, s string) *sql.DB {
+	return open(t, "mysql", mariaDBConfig(t, s).FormatDSN())
+}
+
+func mariaDBConfig(t *testing.T, s string) *mysql.Config {
+	t.Helper()
 	u, err := url.Parse(s)
 	if err != nil {
 		t.Fatal(err)
@@ -36,7 +41,7 @@ func openMariaDB(t *testing.T, s string) *sql.DB {
 	cfg := mysql.NewConfig()
 	cfg.Net, cfg.Addr, cfg.User, cfg.DBName = "tcp", u.Host, u.User.Username(), strings.TrimPrefix(u.Path, "/")
 	cfg.Passwd, _ = u.User.Password()
-	return open(t, "mysql", cfg.FormatDSN())
+	return cfg
 }
 
 const maxLag = time.Second
@@ -152,12 +157,16 @@ func (p *pair) standsStill(stop, goOn string) {
 }
 
 func TestPostgresStreamingReplica(t *testing.T) {
-	primary := testservers.StartPostgres(t)
+	t.Parallel()
+	primary := testservers.StartPostgres(t, "-c", "autovacuum=off", "-c", "synchronous_commit=off")
 	standby := testservers.StartPostgresStandby(t, primary)
-	p := newPair(t, open(t, "pgx", primary.URL), open(t, "pgx", standby.URL), lbsql.Postgres)
+	t.Run("TokenAtTheBeginningOfAPage", func(t *testing.T) { tokenAtTheBeginningOfAPage(t, primary, standby) })
+	// The driver finds whichever of the two takes writes.
+	either := strings.Replace(primary.URL, "@"+primary.Addr, "@"+primary.Addr+","+standby.Addr, 1) + "&target_session_attrs=read-write"
+	p := newPair(t, open(t, "pgx", either), open(t, "pgx", standby.URL), lbsql.Postgres)
 	p.exec(p.db, "CREATE TABLE t AS SELECT 0 AS n")
 	p.until(true)
-	p.readsItsWrites(200)
+	p.readsItsWrites(100)
 	if s := p.until(true); s.Position == 0 {
 		t.Errorf("%+v", s)
 	}
@@ -235,14 +244,35 @@ func TestPostgresStreamingReplica(t *testing.T) {
 	p.until(true)
 	p.readsItsWrites(20)
 
-	// A standby that was promoted is a stranger.
-	p.exec(p.replica, "SELECT pg_promote()")
-	p.until(false)
-	if _, err := lbsql.Postgres(t.Context(), p.replica, true); err != nil {
-		t.Error(err)
-	}
 	if _, err := lbsql.Postgres(t.Context(), p.primary, false); err == nil {
 		t.Error("a primary was measured as a replica")
+	}
+	// The primary dies: reads go on. The standby is promoted: it is no replica
+	// any more, writes go to it, and tokens stay good.
+	if token, err = p.cluster.Token(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	primary.Kill()
+	if err := p.db.QueryRow("SELECT n FROM t").Scan(&n); err != nil {
+		t.Error(err)
+	}
+	if _, err := p.db.Exec("UPDATE t SET n = 5"); err == nil {
+		t.Error("a write without a primary")
+	}
+	p.exec(p.replica, "SELECT pg_promote()")
+	p.until(false)
+	for end := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		if _, err := p.db.Exec("UPDATE t SET n = 77"); err == nil {
+			break
+		} else if time.Now().After(end) {
+			t.Fatal(err)
+		}
+	}
+	if err := p.db.QueryRowContext(lbsql.After(t.Context(), token), "SELECT n FROM t").Scan(&n); err != nil || n != 77 {
+		t.Error(n, err)
+	}
+	if later, err := p.cluster.Token(t.Context()); err != nil || later <= token {
+		t.Error(token, later, err)
 	}
 }
 
@@ -250,16 +280,14 @@ var lbErr = lb.ErrNoNodes
 
 // The end of the write-ahead log often falls on the beginning of a page, where
 // the primary counts the page's header and the standby does not.
-func TestPostgresTokenAtTheBeginningOfAPage(t *testing.T) {
-	primary := testservers.StartPostgres(t, "-c", "autovacuum=off", "-c", "synchronous_commit=off")
-	standby := testservers.StartPostgresStandby(t, primary)
+func tokenAtTheBeginningOfAPage(t *testing.T, primary, standby *testservers.Server) {
 	p := newPairWithin(t, open(t, "pgx", primary.URL), open(t, "pgx", standby.URL), lbsql.Postgres, time.Hour)
 	p.until(true)
 	// A new segment begins with a page header and nothing else.
-	p.exec(p.db, "CREATE TABLE t AS SELECT 1 AS n")
+	p.exec(p.db, "CREATE TABLE page AS SELECT 1 AS n")
 	met := false
 	for range 5 {
-		p.exec(p.db, "UPDATE t SET n = n + 1")
+		p.exec(p.db, "UPDATE page SET n = n + 1")
 		var at string
 		if err := p.primary.QueryRow("SELECT pg_switch_wal() || ' ' || pg_current_wal_insert_lsn()").Scan(&at); err != nil {
 			t.Fatal(err)
@@ -271,7 +299,7 @@ func TestPostgresTokenAtTheBeginningOfAPage(t *testing.T) {
 		}
 		before := p.cluster.Stats()
 		var n int
-		if err := p.db.QueryRowContext(lbsql.After(t.Context(), token), "SELECT n FROM t").Scan(&n); err != nil {
+		if err := p.db.QueryRowContext(lbsql.After(t.Context(), token), "SELECT n FROM page").Scan(&n); err != nil {
 			t.Fatal(err)
 		}
 		if s := p.cluster.Stats(); s.OnReplica != before.OnReplica+1 {
@@ -284,14 +312,21 @@ func TestPostgresTokenAtTheBeginningOfAPage(t *testing.T) {
 }
 
 func TestMariaDBReplica(t *testing.T) {
+	t.Parallel()
 	primary := testservers.StartMariaDB(t, "--server-id=1", "--log-bin=binlog", "--binlog-format=ROW")
-	replica := testservers.StartMariaDB(t, "--server-id=2", "--read-only=0")
+	replica := testservers.StartMariaDB(t, "--server-id=2", "--read-only=0", "--log-bin=binlog", "--log-slave-updates")
 	from, to := openMariaDB(t, primary.URL), openMariaDB(t, replica.URL)
 	if _, err := lbsql.MySQL()(t.Context(), to, false); err == nil {
 		t.Error("a server that follows nobody was measured as a replica")
 	}
-	if _, err := lbsql.MySQL()(t.Context(), to, true); err == nil {
-		t.Error("a server without a binary log was measured as a primary")
+	bare := openMariaDB(t, testservers.MariaDB(t))
+	for name, m := range map[string]lbsql.Measure{"by place": lbsql.MySQL(), "by GTID": lbsql.MariaDB} {
+		if _, err := m(t.Context(), bare, true); err == nil {
+			t.Errorf("%s: a server without a binary log was measured as a primary", name)
+		}
+		if _, err := m(t.Context(), bare, false); err == nil {
+			t.Errorf("%s: a server that follows nobody was measured as a replica", name)
+		}
 	}
 	u, _ := url.Parse(primary.URL)
 	password, _ := u.User.Password()
@@ -349,9 +384,91 @@ func TestMariaDBReplica(t *testing.T) {
 	if _, err := m(t.Context(), to, false); err == nil {
 		t.Error("a replica of server 1 was measured against server 3")
 	}
+	p.exec(from, "SET GLOBAL server_id = 1")
+
+	mariaDBByGTID(t, primary, from, replica.URL)
+}
+
+// mariaDBByGTID goes on with both servers, by transaction IDs, to a failover.
+func mariaDBByGTID(t *testing.T, primary *testservers.Server, from *sql.DB, replicaURL string) {
+	connector, err := mysql.NewConnector(mariaDBConfig(t, replicaURL))
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := sql.OpenDB(lbsql.Statements(connector, 10))
+	t.Cleanup(func() { to.Close() })
+	to.SetMaxOpenConns(2)
+	p := newPair(t, from, to, lbsql.MariaDB)
+	p.exec(to, "STOP SLAVE")
+	p.exec(to, "CHANGE MASTER TO MASTER_USE_GTID=slave_pos")
+	p.exec(to, "START SLAVE")
+	p.until(true)
+	p.readsItsWrites(50)
+	p.standsStill("STOP SLAVE SQL_THREAD", "START SLAVE SQL_THREAD")
+
+	prepared := func() (n int) {
+		t.Helper()
+		var name string
+		if err := to.QueryRow("SHOW GLOBAL STATUS LIKE 'Com_stmt_prepare'").Scan(&name, &n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	before := prepared()
+	for i := range 30 {
+		var n int
+		if err := p.db.QueryRow("SELECT n * 0 + ? FROM t", i).Scan(&n); err != nil || n != i {
+			t.Fatal(n, err)
+		}
+	}
+	if n := prepared() - before; n > 2 {
+		t.Errorf("30 queries on at most two connections were prepared %d times", n)
+	}
+	p.exec(p.db, "CREATE TABLE k (id INT AUTO_INCREMENT PRIMARY KEY, v INT)")
+	for want := range int64(3) {
+		res, err := p.db.Exec("INSERT INTO k (v) VALUES (?)", 7)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if id, err := res.LastInsertId(); err != nil || id != want+1 {
+			t.Error(id, err)
+		}
+	}
+
+	token, err := p.cluster.Token(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var id int
+	if err := p.db.QueryRowContext(lbsql.After(t.Context(), token), "SELECT MAX(id) FROM k").Scan(&id); err != nil || id != 3 {
+		t.Error(id, err)
+	}
+	// The primary dies; whoever decides that promotes the replica.
+	p.exec(to, "SET GLOBAL read_only = 1")
+	primary.Kill()
+	p.exec(to, "STOP SLAVE")
+	p.exec(to, "RESET SLAVE ALL")
+	if err := p.cluster.SetReplicas(nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.cluster.SetPrimary(t.Context(), to); err == nil {
+		t.Error("a server that is read-only became the primary")
+	}
+	p.exec(to, "SET GLOBAL read_only = 0")
+	if err := p.cluster.SetPrimary(t.Context(), to); err != nil {
+		t.Fatal(err)
+	}
+	p.exec(p.db, "INSERT INTO k (v) VALUES (8)")
+	if err := p.db.QueryRowContext(lbsql.After(t.Context(), token), "SELECT MAX(id) FROM k").Scan(&id); err != nil || id <= 3 {
+		t.Error(id, err)
+	}
+	if later, err := p.cluster.Token(t.Context()); err != nil || later <= token {
+		t.Error(token, later, err)
+	}
 }
 
 func TestHeartbeatReplica(t *testing.T) {
+	t.Parallel()
 	// A replication of our own: whatever keeps the order of commits.
 	from, to := open(t, "pgx", testservers.Postgres(t)), open(t, "pgx", testservers.Postgres(t))
 	p := newPair(t, from, to, lbsql.Heartbeat("lb_heartbeat"))

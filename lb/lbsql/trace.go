@@ -33,6 +33,8 @@ type Stats struct {
 	Refused       int64 // of these, failed with ErrNoReplica
 	Retries       int64 // reads sent again to another server
 	Waits         int64 // reads that waited for a replica to catch up
+	Hedges        int64 // reads sent to a second replica because the first was slow
+	HedgeWins     int64 // of these, answered by the second
 	PrimaryForced int64 // statements that are the primary's own: writes, OnPrimary, what is not surely a read
 	PrimaryBusy   int64 // reads on the primary now, for want of a replica
 	Usable        int64 // replicas that may be read now
@@ -40,7 +42,7 @@ type Stats struct {
 }
 
 type counters struct {
-	reads, onReplica, onPrimary, refused, retries, waits, forced atomic.Int64
+	reads, onReplica, onPrimary, refused, retries, waits, hedges, hedgeWins, forced atomic.Int64
 }
 
 // Stats returns the counters.
@@ -54,10 +56,13 @@ func (c *Cluster) Stats() Stats {
 		Waits:         c.count.waits.Load(),
 		PrimaryForced: c.count.forced.Load(),
 		PrimaryBusy:   int64(c.share.running()),
-		Replicas:      int64(len(c.replicas)),
+		Hedges:        c.count.hedges.Load(),
+		HedgeWins:     c.count.hedgeWins.Load(),
 	}
-	for _, r := range c.replicas {
-		if r.usable.Load() {
+	members := *c.members.Load()
+	s.Replicas = int64(len(members))
+	for _, m := range members {
+		if m.usable.Load() {
 			s.Usable++
 		}
 	}
@@ -76,14 +81,15 @@ type ReplicaStats struct {
 	Err      error         // why it is not usable; nil if it is
 }
 
-// Replicas returns what is known about each replica, in the order of Config.
+// Replicas returns what is known about each replica, in the order they were given.
 func (c *Cluster) Replicas() []ReplicaStats {
 	now := c.now()
-	list := make([]ReplicaStats, len(c.replicas))
-	for i, r := range c.replicas {
+	members := *c.members.Load()
+	list := make([]ReplicaStats, len(members))
+	for i, r := range members {
 		r.mu.Lock()
 		list[i] = ReplicaStats{
-			ID: r.ID, Usable: r.health.up, Position: Position(r.position.Load()),
+			ID: r.id, Usable: r.health.up, Position: Position(r.position.Load()),
 			Lag: r.lag, LagKnown: r.lagKnown, Age: now - r.at, Err: r.err,
 		}
 		r.mu.Unlock()

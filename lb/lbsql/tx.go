@@ -29,6 +29,14 @@ func (t *tx) rows(ctx context.Context, inner driver.Rows, err error) (driver.Row
 	return &rows{Rows: inner, l: t.l, ctx: ctx}, nil
 }
 
+// keep sees to it that what a statement changes in the session ends with the
+// transaction: the connection is closed then, and not used again by others.
+func (t *tx) keep(text string) {
+	if _, ok := session(text, true); ok {
+		t.l.spent = true
+	}
+}
+
 // end gives the connection back. database/sql closes the transaction's
 // statements after that, when the connection may be somebody else's: they are
 // closed here.

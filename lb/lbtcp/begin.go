@@ -10,10 +10,10 @@ import (
 )
 
 // begin reads what a connection begins with, if it is to be looked at: a PROXY
-// header from those who write them, and a ClientHello. It returns what it read
-// beyond the header: that is the node's.
+// header from those who write them, and a ClientHello, which it returns: that is
+// the node's.
 func (p *Proxy) begin(conn net.Conn, c *Client) (early []byte, err error) {
-	trusted := p.trusted(c.Source)
+	trusted := among(p.cfg.ProxyFrom, c.Source)
 	if !trusted && !p.cfg.Peek {
 		return nil, nil
 	}
@@ -21,20 +21,25 @@ func (p *Proxy) begin(conn net.Conn, c *Client) (early []byte, err error) {
 		conn.SetReadDeadline(time.Now().Add(p.cfg.HeadTimeout))
 	}
 	if trusted {
-		if early, err = readHeader(conn, c); err != nil {
+		h, err := readHeader(conn)
+		if err != nil {
 			return nil, err
+		}
+		c.Header = &h
+		if h.Source.IsValid() {
+			c.Source, c.Destination = h.Source, h.Destination
 		}
 	}
 	if p.cfg.Peek {
-		if early, err = readHello(conn, c, early); err != nil {
+		if early, err = readHello(conn, c); err != nil {
 			return nil, err
 		}
 	}
 	return early, conn.SetReadDeadline(time.Time{})
 }
 
-func (p *Proxy) trusted(peer netip.AddrPort) bool {
-	for _, prefix := range p.cfg.ProxyFrom {
+func among(trusted []netip.Prefix, peer netip.AddrPort) bool {
+	for _, prefix := range trusted {
 		if prefix.Contains(peer.Addr()) {
 			return true
 		}
@@ -42,27 +47,25 @@ func (p *Proxy) trusted(peer netip.AddrPort) bool {
 	return false
 }
 
-func readHeader(conn net.Conn, c *Client) ([]byte, error) {
-	buf := make([]byte, 0, 512)
+// readHeader reads a PROXY header and nothing behind it.
+func readHeader(conn net.Conn) (Header, error) {
+	buf := make([]byte, 0, 128)
 	for {
-		var err error
-		if buf, err = readSome(conn, buf, maxHeader); err != nil {
-			return nil, err
+		if lacks := headerLacks(buf); cap(buf)-len(buf) < lacks {
+			buf = append(make([]byte, 0, len(buf)+lacks), buf...)
 		}
-		h, n, err := ParseHeader(buf)
-		if err != nil {
-			return nil, err
+		k, err := conn.Read(buf[len(buf) : len(buf)+headerLacks(buf)])
+		buf = buf[:len(buf)+k]
+		if k == 0 && err != nil {
+			return Header{}, err
 		}
-		if n > 0 {
-			if h.Source.IsValid() {
-				c.Source, c.Destination = h.Source, h.Destination
-			}
-			return buf[n:], nil
+		if h, n, err := ParseHeader(buf); n > 0 || err != nil {
+			return h, err
 		}
 	}
 }
 
-func readHello(conn net.Conn, c *Client, buf []byte) ([]byte, error) {
+func readHello(conn net.Conn, c *Client) (buf []byte, err error) {
 	for {
 		h, done, err := ParseHello(buf)
 		if err != nil {
@@ -99,45 +102,55 @@ func readSome(conn net.Conn, buf []byte, limit int) ([]byte, error) {
 // else's: behind us are servers that believe such a header when it comes from us.
 var errForged = errors.New("lbtcp: a PROXY header from an address that is not trusted")
 
-// unproxied refuses a stream that begins with a PROXY header. Only as much of
-// it is held back as could be the beginning of one.
-type unproxied struct {
+// forged judges how a stream begins that must not begin with a PROXY header.
+// hold is true for what could become one.
+func forged(b []byte) (hold bool, err error) {
+	if beginsLikeHeader(b) {
+		return false, errForged
+	}
+	return len(b) < len(v2Signature) && (hasSignature(b, v2Signature) || hasSignature(b, v1Signature)), nil
+}
+
+// guarded refuses a stream that begins with a PROXY header. Only as much of it
+// is held back as could be the beginning of one.
+type guarded struct {
 	net.Conn
-	begins []byte
+	first  []byte // read and not yet returned
 	passed bool
 }
 
-// Read looks at the first bytes; it belongs to one goroutine, the relay's.
-func (u *unproxied) Read(b []byte) (int, error) {
-	if u.passed {
-		return u.Conn.Read(b)
-	}
-	if n := len(u.begins); n > 0 { // given to the node already, and no header: it was a ClientHello
-		u.passed = true
-		return u.Conn.Read(b)
-	}
-	have := 0
-	for {
-		n, err := u.Conn.Read(b[have:min(len(b), bufferSize)])
-		have += n
-		if beginsLikeHeader(b[:have]) {
-			return 0, errForged
+// Read looks at the first bytes. It is for one goroutine at a time.
+func (g *guarded) Read(b []byte) (int, error) {
+	for !g.passed && len(b) > 0 {
+		if g.first == nil {
+			g.first = make([]byte, 0, len(v2Signature))
 		}
-		undecided := have < len(v2Signature) && (hasSignature(b[:have], v2Signature) || hasSignature(b[:have], v1Signature))
-		if !undecided || err != nil {
-			u.passed = have > 0 || err == nil
-			if have > 0 {
-				return have, nil
-			}
+		n, err := g.Conn.Read(g.first[len(g.first):cap(g.first)])
+		g.first = g.first[:len(g.first)+n]
+		hold, bad := forged(g.first)
+		switch {
+		case bad != nil:
+			return 0, bad
+		case err == io.EOF && len(g.first) > 0:
+			g.passed = true
+		case err != nil:
 			return 0, err
+		default:
+			g.passed = !hold
 		}
 	}
+	if len(g.first) > 0 && len(b) > 0 {
+		n := copy(b, g.first)
+		g.first = g.first[n:]
+		return n, nil
+	}
+	return g.Conn.Read(b)
 }
 
 // CloseWrite passes a half-close on.
-func (u *unproxied) CloseWrite() error {
-	if half, ok := u.Conn.(interface{ CloseWrite() error }); ok {
+func (g *guarded) CloseWrite() error {
+	if half, ok := g.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
 	}
-	return u.Conn.Close()
+	return g.Conn.Close()
 }

@@ -34,10 +34,13 @@ type Config struct {
 	// if they do not; nobody else's may. Default none: then what looks like a
 	// PROXY header is data like any other.
 	ProxyFrom []netip.Prefix
-	// ProxyTo writes a PROXY header to nodes; default not.
+	// ProxyTo writes a PROXY header to nodes; default not. One that came is
+	// passed on with all that it says; else version 2 has the server name of
+	// the ClientHello, with Peek.
 	ProxyTo ProxyVersion
 
-	// Dial connects to a node; default TCP to its Addr.
+	// Dial connects to a node; default TCP to its Addr. A *net.TCPConn is taken
+	// over: it is closed, and its socket used on.
 	Dial func(ctx context.Context, n *lb.Node) (net.Conn, error)
 	// Attempts bounds the nodes that are tried for a connection; default 3.
 	Attempts int
@@ -65,12 +68,14 @@ type Client struct {
 	Source netip.AddrPort
 	// Destination is the address that the client connected to.
 	Destination netip.AddrPort
+	// Header is the PROXY header; nil if there was none.
+	Header *Header
 	// Hello is the client's TLS ClientHello, with Config.Peek.
 	Hello Hello
 }
 
-// Trace is called as a proxy works, concurrently, on the goroutine that does
-// the work. A nil function is not called.
+// Trace is called as a proxy works, concurrently. A nil function is not called.
+// Refused and Connect may block, as their goroutine has that connection only.
 type Trace struct {
 	// Refused is called when a client's connection is closed before a node was
 	// asked: by Route, or because of how it begins.
@@ -78,7 +83,8 @@ type Trace struct {
 	// Connect is called after each attempt to connect to a node.
 	Connect func(n *lb.Node, attempt int, took time.Duration, err error)
 	// Done is called when a connection has ended, with the bytes that went to
-	// the node and that came from it.
+	// the node and that came from it. It must not block: its goroutine carries
+	// other connections too.
 	Done func(c *Client, n *lb.Node, sent, received int64, err error)
 }
 

@@ -15,16 +15,26 @@
 //     sending (a TCP half-close) while the other goes on.
 //   - Who the client is according to a PROXY header is believed only if the
 //     connection comes from a trusted address.
-//   - An idle connection holds no buffer.
+//   - An idle connection holds no buffer and no pipe; on Linux, where both ends
+//     are TCP, no goroutine either: one for each processor carries them all.
+//   - A connection that broke ends with a reset for whoever is still there, so
+//     that nobody takes a part for the whole.
 //
 // # What happens when
 //
 //   - a node does not accept: another one is asked, up to Config.Attempts; no
 //     byte of the client was sent yet, so that every protocol allows it.
 //   - no node does: the client's connection is closed.
+//   - a client resets its connection: the node's is reset at once, also if the
+//     node is not reading. (Where a pair has goroutines, when the node has read.)
+//   - the process has no descriptors left: accepting waits, up to a second, and
+//     goes on.
 //   - nothing moves for Config.IdleTimeout: both connections are closed.
 //   - the context of Run ends: no more connections are accepted, and those
 //     there are have Config.Drain to end.
+//
+// [Listener] is for servers behind such a proxy: it puts the client's address in
+// place of the proxy's. [DNS] is for UDP.
 //
 // What it does not do: it ends no TLS (but looks at the server name in a
 // ClientHello, so that [Config.Route] can use it), and it knows nothing of

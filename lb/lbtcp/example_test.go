@@ -1,11 +1,15 @@
 package lbtcp_test
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
 	"log"
 	"net"
+	"net/http"
+	"net/netip"
+	"os"
 	"regexp"
 	"time"
 
@@ -77,4 +81,34 @@ func ExampleParseHeader() {
 	h, n, err := lbtcp.ParseHeader([]byte("PROXY TCP4 192.0.2.7 198.51.100.1 56324 25\r\nEHLO client"))
 	fmt.Println(h.Source, n, err)
 	// Output: 192.0.2.7:56324 44 <nil>
+}
+
+// An HTTP server behind a proxy that writes PROXY headers.
+func ExampleListener() {
+	plain, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		log.Fatal(err)
+	}
+	l, err := lbtcp.NewListener(lbtcp.ListenerConfig{Listener: plain, From: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	s := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintln(w, "hello,", r.RemoteAddr)
+	})}
+	go s.Serve(l)
+	defer s.Close()
+
+	conn, err := net.Dial("tcp", l.Addr().String()) // as that proxy does
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer conn.Close()
+	io.WriteString(conn, "PROXY TCP4 192.0.2.7 198.51.100.1 56324 80\r\nGET / HTTP/1.0\r\n\r\n")
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	io.Copy(os.Stdout, resp.Body)
+	// Output: hello, 192.0.2.7:56324
 }

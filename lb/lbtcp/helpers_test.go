@@ -8,48 +8,41 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ashlar-go/ashlar/internal/testnet"
 	"github.com/ashlar-go/ashlar/lb"
 	"github.com/ashlar-go/ashlar/lb/lbtcp"
 )
 
 // patience bounds waits for what must happen; it decides nothing else.
-const patience = 20 * time.Second
+const patience = testnet.Patience
 
 func listen(t testing.TB) net.Listener {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	return l
+	return testnet.Listen(t)
 }
 
-// server runs a script on each connection.
+func dial(t testing.TB, addr string) *net.TCPConn {
+	t.Helper()
+	return testnet.Dial(t, addr)
+}
+
+func eventually(t testing.TB, what string, cond func() bool) {
+	t.Helper()
+	testnet.Eventually(t, what, cond)
+}
+
+// server is a node that runs a script on each connection.
 func server(t testing.TB, script func(conn *net.TCPConn)) lb.Node {
 	t.Helper()
-	l := listen(t)
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer conn.Close()
-				conn.SetDeadline(time.Now().Add(patience))
-				script(conn.(*net.TCPConn))
-			}()
-		}
-	}()
-	return lb.Node{ID: l.Addr().String(), Addr: l.Addr().String()}
+	addr := testnet.Serve(t, script)
+	return lb.Node{ID: addr, Addr: addr}
 }
 
 // gone is a node on whose port nobody listens.
 func gone(t testing.TB) lb.Node {
-	l := listen(t)
-	l.Close()
-	return lb.Node{ID: l.Addr().String(), Addr: l.Addr().String()}
+	t.Helper()
+	addr := testnet.Gone(t)
+	return lb.Node{ID: addr, Addr: addr}
 }
 
 func pool(t testing.TB, policy lb.Policy, nodes ...lb.Node) *lb.Pool {
@@ -99,17 +92,6 @@ func serve(t testing.TB, cfg lbtcp.Config) (addr string, p *lbtcp.Proxy, stop fu
 	return l.Addr().String(), p, stop
 }
 
-func dial(t testing.TB, addr string) *net.TCPConn {
-	t.Helper()
-	conn, err := net.Dial("tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	conn.SetDeadline(time.Now().Add(patience))
-	return conn.(*net.TCPConn)
-}
-
 func write(t testing.TB, w io.Writer, s string) {
 	t.Helper()
 	if _, err := io.WriteString(w, s); err != nil {
@@ -124,14 +106,4 @@ func read(t testing.TB, r io.Reader, n int) string {
 		t.Fatalf("after %q: %v", b, err)
 	}
 	return string(b)
-}
-
-func eventually(t testing.TB, what string, cond func() bool) {
-	t.Helper()
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
-		if cond() {
-			return
-		}
-	}
-	t.Fatalf("never happened: %s", what)
 }

@@ -61,9 +61,9 @@ func (p pipe) close() {
 	syscall.Close(p.w)
 }
 
-func rawSplice(from, to uintptr, n int) (int, syscall.Errno) {
+func rawSplice(from, to, n int) (int, syscall.Errno) {
 	for {
-		r, _, e := syscall.RawSyscall6(syscall.SYS_SPLICE, from, 0, to, 0, uintptr(n), spliceMove|spliceNow)
+		r, _, e := syscall.RawSyscall6(syscall.SYS_SPLICE, uintptr(from), 0, uintptr(to), 0, uintptr(n), spliceMove|spliceNow)
 		if e == syscall.EINTR {
 			continue
 		}

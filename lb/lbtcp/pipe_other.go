@@ -10,6 +10,6 @@ func getPipe() (pipe, error) { return pipe{}, syscall.ENOSYS }
 func putPipe(pipe)           {}
 func (pipe) close()          {}
 
-func rawSplice(uintptr, uintptr, int) (int, syscall.Errno) { return 0, syscall.ENOSYS }
+func rawSplice(int, int, int) (int, syscall.Errno) { return 0, syscall.ENOSYS }
 
 const pipeSize = 0

@@ -3,25 +3,25 @@ package lbtcp
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
-	"net/netip"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/ashlar-go/ashlar/lb"
 )
 
 // Proxy carries TCP connections to the nodes of a pool. Its methods may be
 // called concurrently.
 type Proxy struct {
-	cfg  Config
-	mu   sync.Mutex
-	open map[net.Conn]struct{} // guarded by mu: clients' connections
-	wg   sync.WaitGroup
+	cfg   Config
+	mu    sync.Mutex
+	begun map[net.Conn]struct{} // guarded by mu: clients' connections that are in no loop
+	wg    sync.WaitGroup        // clients' connections
+	loops []*loop               // written before connections are accepted
+	turn  atomic.Uint32         // the loop that is next
 
 	draining                           atomic.Bool
+	open                               atomic.Int64
 	accepted, refused, failed, retries atomic.Int64
 	sent, received                     atomic.Int64
 }
@@ -43,16 +43,13 @@ func New(cfg Config) (*Proxy, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Proxy{cfg: cfg, open: make(map[net.Conn]struct{})}, nil
+	return &Proxy{cfg: cfg, begun: make(map[net.Conn]struct{})}, nil
 }
 
 // Stats returns the counters.
 func (p *Proxy) Stats() Stats {
-	p.mu.Lock()
-	open := len(p.open)
-	p.mu.Unlock()
 	return Stats{
-		Open:     int64(open),
+		Open:     p.open.Load(),
 		Accepted: p.accepted.Load(),
 		Refused:  p.refused.Load(),
 		Failed:   p.failed.Load(),
@@ -72,6 +69,11 @@ func (p *Proxy) Run(ctx context.Context, listeners ...net.Listener) error {
 	}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
+	stopLoops, err := p.startLoops(stop)
+	if err != nil {
+		return err
+	}
+	defer stopLoops()
 	hard, giveUp := context.WithCancel(context.WithoutCancel(ctx))
 	defer giveUp()
 	var accepting sync.WaitGroup
@@ -99,15 +101,42 @@ func (p *Proxy) Run(ctx context.Context, listeners ...net.Listener) error {
 	case <-done:
 	case <-limit.C:
 		giveUp()
+		p.cfg.Logger.Warn("connections are given up", "connections", p.open.Load())
 		p.mu.Lock()
-		p.cfg.Logger.Warn("connections are given up", "connections", len(p.open))
-		for c := range p.open {
+		for c := range p.begun {
 			c.Close()
 		}
 		p.mu.Unlock()
+		stopLoops()
 		<-done
 	}
 	return context.Cause(ctx)
+}
+
+// startLoops starts as many loops as there are processors to run them. The
+// function that it returns ends them, and waits; fatal hears of one that fails.
+func (p *Proxy) startLoops(fatal func(error)) (stop func(), err error) {
+	var wg sync.WaitGroup
+	stop = sync.OnceFunc(func() {
+		for _, l := range p.loops {
+			l.stop()
+		}
+		wg.Wait()
+	})
+	for range runtime.GOMAXPROCS(0) {
+		l, err := newLoop(p.cfg.IdleTimeout)
+		if err != nil {
+			stop()
+			return nil, err
+		}
+		p.loops = append(p.loops, l)
+		wg.Go(func() {
+			if err := l.run(); err != nil {
+				fatal(err)
+			}
+		})
+	}
+	return stop, nil
 }
 
 // accept returns nil only after draining began.
@@ -131,137 +160,11 @@ func (p *Proxy) accept(ctx context.Context, l net.Listener) error {
 		}
 		wait = first
 		p.accepted.Add(1)
+		p.open.Add(1)
 		p.mu.Lock()
-		p.open[conn] = struct{}{}
+		p.begun[conn] = struct{}{}
 		p.mu.Unlock()
 		p.wg.Add(1)
 		go p.serve(ctx, conn)
 	}
-}
-
-// serve takes one connection to a node, and leaves the rest to the relay.
-func (p *Proxy) serve(ctx context.Context, conn net.Conn) {
-	c := &Client{Source: addrPort(conn.RemoteAddr()), Destination: addrPort(conn.LocalAddr())}
-	early, err := p.begin(conn, c)
-	var pool *lb.Pool
-	var req lb.Request
-	if err == nil {
-		if pool, req = p.cfg.Route(ctx, c); pool == nil {
-			err = ErrNoRoute
-		}
-	}
-	if err != nil {
-		p.refused.Add(1)
-		if t := p.cfg.Trace.Refused; t != nil {
-			t(c.Source, err)
-		}
-		p.forget(conn)
-		return
-	}
-	server, lease, err := p.connect(ctx, pool, req)
-	if err != nil {
-		p.failed.Add(1)
-		if t := p.cfg.Trace.Done; t != nil {
-			t(c, nil, 0, 0, err)
-		}
-		p.forget(conn)
-		return
-	}
-	done := func(sent, received int64, err error) {
-		p.sent.Add(sent)
-		p.received.Add(received)
-		// How long a connection lasts says nothing about the node's speed, and
-		// who broke it nothing about its health: that is for the checks.
-		lease.Done(lb.Outcome{})
-		if t := p.cfg.Trace.Done; t != nil {
-			t(c, lease.Node(), sent, received, err)
-		}
-		server.Close()
-		p.forget(conn)
-	}
-	n, err := p.introduce(server, c, early)
-	if err != nil {
-		done(0, 0, err)
-		return
-	}
-	client := conn
-	if len(p.cfg.ProxyFrom) > 0 && !p.trusted(addrPort(conn.RemoteAddr())) {
-		client = &unproxied{Conn: conn, begins: early}
-	}
-	startRelay(client, server, p.cfg.IdleTimeout, func(sent, received int64, err error) { done(sent+n, received, err) })
-}
-
-// forget ends a client's connection.
-func (p *Proxy) forget(conn net.Conn) {
-	conn.Close()
-	p.mu.Lock()
-	delete(p.open, conn)
-	p.mu.Unlock()
-	p.wg.Done()
-}
-
-// ErrNoRoute is the reason to refuse a connection for which Route has no pool.
-var ErrNoRoute = errors.New("lbtcp: no route")
-
-// introduce sends what comes before the client's next bytes, and returns how
-// many of the client's it were.
-func (p *Proxy) introduce(server net.Conn, c *Client, early []byte) (int64, error) {
-	first := Header{c.Source, c.Destination}.Append(nil, p.cfg.ProxyTo)
-	first = append(first, early...)
-	if len(first) == 0 {
-		return 0, nil
-	}
-	server.SetWriteDeadline(time.Now().Add(max(p.cfg.HeadTimeout, time.Second)))
-	if _, err := server.Write(first); err != nil {
-		return 0, err
-	}
-	return int64(len(early)), server.SetWriteDeadline(time.Time{})
-}
-
-// connect asks for nodes until one accepts: no byte was sent, so that every
-// protocol allows it.
-func (p *Proxy) connect(ctx context.Context, pool *lb.Pool, req lb.Request) (net.Conn, lb.Lease, error) {
-	var last error
-	for attempt := 1; ; attempt++ {
-		lease, err := pool.Acquire(ctx, req)
-		if err != nil {
-			return nil, lb.Lease{}, errors.Join(err, last)
-		}
-		begin := time.Now()
-		conn, err := p.dial(ctx, lease.Node())
-		if t := p.cfg.Trace.Connect; t != nil {
-			t(lease.Node(), attempt, time.Since(begin), err)
-		}
-		if err == nil {
-			return conn, lease, nil
-		}
-		o := lb.Outcome{Err: err, Latency: time.Since(begin), Class: lb.Failed}
-		if ctx.Err() != nil {
-			o.Class = lb.Canceled
-		}
-		req.Exclude = append(req.Exclude[:len(req.Exclude):len(req.Exclude)], lease.Node())
-		last = fmt.Errorf("lbtcp: attempt %d, node %s: %w", attempt, lease.Node().ID, err)
-		lease.Done(o)
-		if attempt >= p.cfg.Attempts || ctx.Err() != nil {
-			return nil, lb.Lease{}, last
-		}
-		p.retries.Add(1)
-	}
-}
-
-func (p *Proxy) dial(ctx context.Context, n *lb.Node) (net.Conn, error) {
-	if p.cfg.ConnectTimeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, p.cfg.ConnectTimeout)
-		defer cancel()
-	}
-	return p.cfg.Dial(ctx, n)
-}
-
-func addrPort(a net.Addr) netip.AddrPort {
-	if t, ok := a.(*net.TCPAddr); ok {
-		ap := t.AddrPort()
-		return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
-	}
-	return netip.AddrPort{}
 }

@@ -20,6 +20,15 @@ type Header struct {
 	// saw it. Both are zero if the header says nothing about it: a connection
 	// of the proxy itself, such as a check.
 	Source, Destination netip.AddrPort
+
+	// What follows is in headers of version 2 only, of connections that are not
+	// the proxy's own.
+
+	Authority  string // the host name that the client asked for, in TLS by SNI
+	ALPN       string // the protocol agreed upon, such as "h2"
+	UniqueID   string // of the connection, up to 128 bytes
+	TLS        *TLS   // nil: nothing was said about TLS
+	Extensions []Extension
 }
 
 // ProxyVersion says whether to write PROXY headers, and in which form.
@@ -45,7 +54,8 @@ const (
 )
 
 // Append writes the header in the given version. An IPv4 address mapped into
-// IPv6 is written as IPv4 if both are.
+// IPv6 is written as IPv4 if both are. What does not fit into 4 KiB is left out,
+// which no header is that was read.
 func (h Header) Append(dst []byte, v ProxyVersion) []byte {
 	src, to := unmap(h.Source), unmap(h.Destination)
 	known := src.IsValid() && to.IsValid()
@@ -66,17 +76,19 @@ func (h Header) Append(dst []byte, v ProxyVersion) []byte {
 		if !known {
 			return append(dst, 0x20, 0, 0, 0) // LOCAL
 		}
+		length := len(dst) + 2
 		if v4 {
 			s, d := src.Addr().As4(), to.Addr().As4()
-			dst = append(dst, 0x21, 0x11, 0, 12)
-			dst = append(append(dst, s[:]...), d[:]...)
+			dst = append(append(append(dst, 0x21, 0x11, 0, 0), s[:]...), d[:]...)
 		} else {
 			s, d := src.Addr().As16(), to.Addr().As16()
-			dst = append(dst, 0x21, 0x21, 0, 36)
-			dst = append(append(dst, s[:]...), d[:]...)
+			dst = append(append(append(dst, 0x21, 0x21, 0, 0), s[:]...), d[:]...)
 		}
 		dst = binary.BigEndian.AppendUint16(dst, src.Port())
-		return binary.BigEndian.AppendUint16(dst, to.Port())
+		dst = binary.BigEndian.AppendUint16(dst, to.Port())
+		dst = h.appendExtensions(dst)
+		binary.BigEndian.PutUint16(dst[length:], uint16(len(dst)-length-2))
+		return dst
 	}
 	return dst
 }
@@ -141,7 +153,7 @@ func parseV1(b []byte) (Header, int, error) {
 	if err := errors.Join(err1, err2); err != nil {
 		return Header{}, 0, err
 	}
-	return Header{src, dst}, end + 1, nil
+	return Header{Source: src, Destination: dst}, end + 1, nil
 }
 
 func parsePair(host, port string, v4 bool) (netip.AddrPort, error) {
@@ -185,8 +197,30 @@ func parseV2(b []byte) (Header, int, error) {
 	}
 	src, _ := netip.AddrFromSlice(body[:size])
 	dst, _ := netip.AddrFromSlice(body[size : 2*size])
-	return Header{
-		netip.AddrPortFrom(src.Unmap(), binary.BigEndian.Uint16(body[2*size:])),
-		netip.AddrPortFrom(dst.Unmap(), binary.BigEndian.Uint16(body[2*size+2:])),
-	}, n, nil
+	h := Header{
+		Source:      netip.AddrPortFrom(src.Unmap(), binary.BigEndian.Uint16(body[2*size:])),
+		Destination: netip.AddrPortFrom(dst.Unmap(), binary.BigEndian.Uint16(body[2*size+2:])),
+	}
+	if err := h.extensions(b[:n], v2Head+2*size+4); err != nil {
+		return Header{}, 0, err
+	}
+	return h, n, nil
+}
+
+// headerLacks is how many bytes are missing at least to a header that begins
+// with b, of which more is needed: who reads no more than that at once reads
+// nothing of what comes behind it.
+func headerLacks(b []byte) int {
+	const shortest, shortestTCP = len("PROXY UNKNOWN\r\n"), len("PROXY TCP6 :: :: 1 1\r\n")
+	switch {
+	case len(b) < shortest:
+		return shortest - len(b)
+	case b[0] == v2Signature[0] && len(b) < v2Head:
+		return v2Head - len(b)
+	case b[0] == v2Signature[0]:
+		return v2Head + int(binary.BigEndian.Uint16(b[14:])) - len(b)
+	case bytes.HasPrefix(b, []byte("PROXY TCP")) && len(b) < shortestTCP:
+		return shortestTCP - len(b)
+	}
+	return 1
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -20,6 +21,7 @@ func all() []contestant {
 		{"nginx", "haproxy", nginxHTTP},
 		{"lbhttp.Server", "haproxy", self("server")},
 		{"fasthttp", "haproxy", self("fasthttp")},
+		{"caddy", "haproxy", caddy},
 		{"ReverseProxy+pool", "ReverseProxy+pool", self("reversepool")},
 		{"ReverseProxy", "ReverseProxy+pool", self("reverse")},
 		{"lbhttp.Proxy", "ReverseProxy+pool", self("proxy")},
@@ -34,7 +36,7 @@ func haproxy(mode, option string) func(*farm, string) ([]string, error) {
 	return func(f *farm, addr string) ([]string, error) {
 		conf := fmt.Sprintf(`global
  nbthread 1
- maxconn 4000
+ maxconn %d
 defaults
  mode %s
  %s
@@ -47,7 +49,7 @@ frontend f
  default_backend b
 backend b
  balance random(2)
-`, mode, option, map[string]string{"http": " option forwardfor\n http-reuse aggressive", "tcp": ""}[mode], addr)
+`, cmp.Or(f.clients, 4000), mode, option, map[string]string{"http": " option forwardfor\n http-reuse aggressive", "tcp": ""}[mode], addr)
 		for i, b := range f.backends {
 			conf += fmt.Sprintf(" server s%d %s\n", i, b)
 		}
@@ -60,7 +62,7 @@ backend b
 }
 
 const nginxHead = `daemon off; worker_processes 1; pid %[1]s/proxy.pid; error_log stderr crit;
-events { worker_connections 8192; }
+events { worker_connections 32768; }
 `
 
 func nginxHTTP(f *farm, addr string) ([]string, error) {

@@ -26,6 +26,7 @@ const (
 type farm struct {
 	dir      string
 	backends []string
+	clients  int // connections that a proxy must allow; 0: 4000
 	nginx    *process
 }
 
@@ -131,10 +132,8 @@ func (p *process) stop() {
 // cpu is the time that the process and its children have used: nginx and
 // HAProxy work in a child, and so does nothing else of ours.
 func (p *process) cpu() time.Duration {
-	total := ticks(p.cmd.Process.Pid)
-	children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", p.cmd.Process.Pid))
-	for field := range strings.FieldsSeq(string(children)) {
-		pid, _ := strconv.Atoi(field)
+	var total time.Duration
+	for _, pid := range p.family() {
 		total += ticks(pid)
 	}
 	return total
@@ -165,12 +164,18 @@ var (
 	wrkErrors   = regexp.MustCompile(`Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)|Non-2xx or 3xx responses: (\d+)`)
 )
 
+// closing makes the load generator use a connection for each request.
+var closing bool
+
 func load(ctx context.Context, addr string, size int, slice time.Duration, connections int) (result, error) {
 	// wrk counts whole seconds; what is shorter is a warm-up.
 	seconds := max(1, int(slice.Round(time.Second)/time.Second))
 	begin := time.Now()
-	out, err := exec.CommandContext(ctx, "taskset", "-c", restCPU, "wrk", "-t1", "-c", strconv.Itoa(connections),
-		"-d", strconv.Itoa(seconds)+"s", fmt.Sprintf("http://%s/%d", addr, size)).Output()
+	args := []string{"-c", restCPU, "wrk", "-t1", "-c", strconv.Itoa(connections), "-d", strconv.Itoa(seconds) + "s"}
+	if closing {
+		args = append(args, "-H", "Connection: close")
+	}
+	out, err := exec.CommandContext(ctx, "taskset", append(args, fmt.Sprintf("http://%s/%d", addr, size))...).Output()
 	if err != nil {
 		if ee, ok := errors.AsType[*exec.ExitError](err); ok {
 			return result{}, fmt.Errorf("wrk: %w: %s", err, ee.Stderr)

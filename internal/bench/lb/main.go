@@ -1,7 +1,12 @@
-// Command lb times the proxies of lb/lbhttp and lb/lbtcp beside HAProxy, nginx
-// and net/http/httputil, in turns within one run.
+// Command lb times the proxies of lb/lbhttp and lb/lbtcp beside HAProxy, nginx,
+// Caddy and net/http/httputil, in turns within one run.
 //
-//	go run ./lb [-rounds 5] [-slice 2s] [-only NAMES] [-sizes 1024,65536] [-connections 64]
+//	go run ./lb [-rounds 5] [-slice 2s] [-only NAMES] [-sizes 1024,65536] [-connections 64] [-close]
+//	go run ./lb idle [-pairs 10000] [-rest 10s] [-rounds 3] [-only NAMES]
+//
+// The second form opens so many connections through each TCP proxy and looks at
+// the memory it needs while nothing moves. With -close each request of the first
+// has a connection of its own.
 //
 // The proxy under test has one processor to itself, the load generator (wrk)
 // and the backend (nginx, two addresses) share another. What is compared is CPU
@@ -25,8 +30,10 @@ import (
 )
 
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == "serve" {
-		if err := serve(os.Args[2:]); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if done, err := command(ctx, os.Args[1:]); done {
+		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -37,6 +44,7 @@ func main() {
 	only := flag.String("only", "", "names of the proxies to measure, separated by commas; default all")
 	list := flag.String("sizes", "1024,65536", "sizes of the responses in bytes")
 	connections := flag.Int("connections", 64, "connections of the load generator")
+	flag.BoolVar(&closing, "close", false, "a connection for each request")
 	flag.Parse()
 	var sizes []int
 	for field := range strings.SplitSeq(*list, ",") {
@@ -47,13 +55,48 @@ func main() {
 		}
 		sizes = append(sizes, n)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	if err := run(ctx, sizes, *only, *rounds, *slice, *connections); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		stop()
 		os.Exit(1)
 	}
+}
+
+// command does what a first argument asks for, if that is no flag: another
+// benchmark, or the part of a process that one of them needs.
+func command(ctx context.Context, args []string) (done bool, err error) {
+	if len(args) == 0 {
+		return false, nil
+	}
+	switch args[0] {
+	case "idle":
+		return true, idle(ctx, args[1:])
+	case "serve":
+		return true, serve(args[1:])
+	case "hold":
+		n, err := strconv.Atoi(args[2])
+		if err != nil {
+			return true, err
+		}
+		return true, hold(args[1], n)
+	case "echo":
+		return true, echo(args[1])
+	}
+	return false, nil
+}
+
+// choose returns the contestants of a list of names; all for an empty one.
+func choose(only string) ([]contestant, error) {
+	var chosen []contestant
+	for _, c := range all() {
+		if only == "" || slices.Contains(strings.Split(only, ","), c.name) {
+			chosen = append(chosen, c)
+		}
+	}
+	if len(chosen) == 0 {
+		return nil, fmt.Errorf("-only %s: no such proxy", only)
+	}
+	return chosen, nil
 }
 
 // A cell is what one proxy did with one size.
@@ -68,14 +111,9 @@ func run(ctx context.Context, sizes []int, only string, rounds int, slice time.D
 		return err
 	}
 	defer farm.close()
-	var contestants []contestant
-	for _, c := range all() {
-		if only == "" || slices.Contains(strings.Split(only, ","), c.name) {
-			contestants = append(contestants, c)
-		}
-	}
-	if len(contestants) == 0 {
-		return fmt.Errorf("-only %s: no such proxy", only)
+	contestants, err := choose(only)
+	if err != nil {
+		return err
 	}
 	cells := map[string]*cell{}
 	for round := range rounds {

@@ -1,0 +1,5 @@
+//go:build !race
+
+package lbhttp_test
+
+const raceEnabled = false
