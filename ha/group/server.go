@@ -25,15 +25,17 @@ func (g *Group) startServer() (*server.Server, error) {
 		name += "." + strconv.FormatInt(time.Now().UnixNano(), 36)
 	}
 	o := &server.Options{
-		ServerName:   name,
-		DontListen:   g.cfg.Listen == "" && g.cfg.Cluster == "",
-		NoSigs:       true,
-		MaxPayload:   maxPayload,
-		Username:     g.keys.user,
-		Password:     g.keys.client,
-		TLSConfig:    g.cfg.TLS,
-		TLSTimeout:   5,
-		PingInterval: g.cfg.Heartbeat,
+		ServerName: name,
+		DontListen: g.cfg.Listen == "" && g.cfg.Cluster == "",
+		NoSigs:     true,
+		MaxPayload: maxPayload,
+		Username:   g.keys.user,
+		Password:   g.keys.client,
+		TLSConfig:  g.cfg.TLS,
+		TLSTimeout: 5,
+		// Who is there is found out by heartbeats; a ping that comes before a client
+		// has said hello would end its connection.
+		PingInterval: max(g.cfg.Heartbeat, 5*time.Second),
 		MaxPingsOut:  max(g.cfg.Misses, 2),
 		// A client that does not read loses messages and finds out by their
 		// numbers; it must not slow those who publish.
