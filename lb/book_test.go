@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -142,33 +141,15 @@ func TestBook_5_6_OnePoolGrantsWhatTheBusinessSays(t *testing.T) {
 		for range 4 {
 			leases = append(leases, acquire(t, p, lb.Request{Tier: free}))
 		}
-		var mu sync.Mutex
-		var order []uint8
-		var wg sync.WaitGroup
-		ask := func(tier uint8) {
-			wg.Go(func() {
-				l, err := p.Acquire(t.Context(), lb.Request{Tier: tier})
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				mu.Lock()
-				order = append(order, tier)
-				mu.Unlock()
-				time.Sleep(time.Second)
-				l.Done(lb.Outcome{})
-			})
-			synctest.Wait()
-		}
+		line := newLine(t, p)
 		for range 30 {
-			ask(free)
+			line.ask(free)
 		}
-		ask(paying)
+		line.ask(paying)
 		for i := range leases {
 			leases[i].Done(lb.Outcome{})
 		}
-		wg.Wait()
-		if i := slices.Index(order, paying); i > 3 { // four are served at once
+		if i := slices.Index(line.served(), paying); i > 3 { // four are served at once
 			t.Errorf("the paying reader was served after %d of 30 free ones", i)
 		}
 	})

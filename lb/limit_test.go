@@ -73,37 +73,54 @@ func TestQueueIsBoundedAndTimesOut(t *testing.T) {
 	})
 }
 
+// line are requests that queue in a bubble, each for a second's service.
+type line struct {
+	t  *testing.T
+	p  *lb.Pool
+	wg sync.WaitGroup
+
+	mu    sync.Mutex
+	order []uint8 // guarded by mu: tiers as they were served
+}
+
+func newLine(t *testing.T, p *lb.Pool) *line { return &line{t: t, p: p} }
+
+// ask adds one at the end.
+func (q *line) ask(tier uint8) {
+	q.wg.Go(func() {
+		l, err := q.p.Acquire(q.t.Context(), lb.Request{Tier: tier})
+		if err != nil {
+			q.t.Error(err)
+			return
+		}
+		q.mu.Lock()
+		q.order = append(q.order, tier)
+		q.mu.Unlock()
+		time.Sleep(time.Second)
+		l.Done(lb.Outcome{})
+	})
+	synctest.Wait()
+}
+
+// served waits for all and returns their tiers in the order of service.
+func (q *line) served() []uint8 {
+	q.wg.Wait()
+	return q.order
+}
+
 func TestTierThatFloodsKeepsOnlyItselfWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPool(t, lb.Config{Nodes: nodes(1), Limit: 1, Queue: lb.Queue{Len: 100, Wait: time.Hour}})
 		l := acquire(t, p, lb.Request{})
-		var order []uint8
-		var mu sync.Mutex
-		var wg sync.WaitGroup
-		ask := func(tier uint8) {
-			wg.Go(func() {
-				l, err := p.Acquire(t.Context(), lb.Request{Tier: tier})
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				mu.Lock()
-				order = append(order, tier)
-				mu.Unlock()
-				time.Sleep(time.Millisecond)
-				l.Done(lb.Outcome{})
-			})
-			synctest.Wait()
-		}
+		line := newLine(t, p)
 		for range 50 {
-			ask(0)
+			line.ask(0)
 		}
 		for range 3 {
-			ask(1)
+			line.ask(1)
 		}
 		l.Done(lb.Outcome{})
-		wg.Wait()
-		if got := fmt.Sprint(order[:6]); got != "[0 1 0 1 0 1]" {
+		if got := fmt.Sprint(line.served()[:6]); got != "[0 1 0 1 0 1]" {
 			t.Errorf("served in the order %v", got)
 		}
 	})

@@ -48,14 +48,8 @@ func (g *Group) drop(wire string, data []byte) {
 // Whatever part of a stream is lost, its end too, all of it comes in order.
 func TestLostMessagesAreRepaired(t *testing.T) {
 	g := solo(t, Config{Name: "a"})
-	got := make(chan Message, 1<<14)
-	ctx, cancel := context.WithCancel(t.Context())
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	defer cancel()
-	wg.Go(func() {
-		_ = g.At(FIFO).Receive(ctx, "x", func(m Message) { m.Data = append([]byte(nil), m.Data...); got <- m })
-	})
+	got := listening(t, g)
+	ctx := t.Context()
 	first := <-sent(t, g, got)
 	const messages = 3000
 	for i := range messages {
@@ -89,6 +83,18 @@ func TestLostMessagesAreRepaired(t *testing.T) {
 	}
 }
 
+// listening returns what comes on subject x until the test ends.
+func listening(t *testing.T, g *Group) chan Message {
+	got := make(chan Message, 1<<14)
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		_ = g.At(FIFO).Receive(ctx, "x", func(m Message) { m.Data = append([]byte(nil), m.Data...); got <- m })
+	})
+	t.Cleanup(func() { cancel(); wg.Wait() })
+	return got
+}
+
 // sent publishes until something comes, and returns a channel with it.
 func sent(t *testing.T, g *Group, got chan Message) chan Message {
 	t.Helper()
@@ -111,14 +117,11 @@ func sent(t *testing.T, g *Group, got chan Message) chan Message {
 // What is too old for the history is told, in its place, and counted.
 func TestWhatCannotBeRepairedIsTold(t *testing.T) {
 	g := solo(t, Config{Name: "a", History: 1000})
-	got := make(chan Message, 1<<12)
+	got := listening(t, g)
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer cancel()
-	wg.Go(func() {
-		_ = g.At(FIFO).Receive(ctx, "x", func(m Message) { m.Data = append([]byte(nil), m.Data...); got <- m })
-	})
 	subscribed := make(chan error, 1)
 	<-sent(t, g, got)
 	wg.Go(func() { subscribed <- g.Subscribe(ctx, "x", func([]byte) {}) })
@@ -212,14 +215,8 @@ func TestSlowSubscriberLosesNothingSilently(t *testing.T) {
 // not delivered.
 func TestForgedAndRepeatedMessagesAreDropped(t *testing.T) {
 	g := solo(t, Config{Name: "a", Secret: []byte("0123456789abcdef")})
-	got := make(chan Message, 1<<10)
-	ctx, cancel := context.WithCancel(t.Context())
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	defer cancel()
-	wg.Go(func() {
-		_ = g.At(FIFO).Receive(ctx, "x", func(m Message) { m.Data = append([]byte(nil), m.Data...); got <- m })
-	})
+	got := listening(t, g)
+	ctx := t.Context()
 	last := <-sent(t, g, got)
 	name := g.subject("f.x")
 	good := frame{kind: kindData, from: "a", epoch: g.link.epoch, seq: last.Seq, body: last.Data}

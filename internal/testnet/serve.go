@@ -1,7 +1,10 @@
 package testnet
 
 import (
+	"fmt"
 	"net"
+	"os"
+	"sync"
 	"testing"
 	"time"
 )
@@ -10,11 +13,30 @@ import (
 // a machine that is busy fails no test.
 const Patience = 20 * time.Second
 
-// Listen returns a TCP listener on a free port of 127.0.0.1, which is closed
-// when the test ends.
+// loopback is an address of this process alone, as far as the system has
+// several: ports that a test gives up and wants again, or wants to be closed,
+// are not taken meanwhile by whatever else runs on the machine.
+var loopback = sync.OnceValue(func() string {
+	own := fmt.Sprintf("127.%d.%d.%d", 1+os.Getpid()>>16%254, os.Getpid()>>8&0xff, os.Getpid()&0xff)
+	l, err := net.Listen("tcp", own+":0")
+	if err != nil {
+		return "127.0.0.1"
+	}
+	l.Close()
+	return own
+})
+
+// Listen returns a TCP listener on a free port of loopback, which is closed when
+// the test ends.
 func Listen(t testing.TB) net.Listener {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	return ListenOn(t, loopback()+":0")
+}
+
+// ListenOn is Listen at an address that was one of Listen's before.
+func ListenOn(t testing.TB, addr string) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,8 +65,7 @@ func Serve(t testing.TB, script func(conn *net.TCPConn)) (addr string) {
 	return l.Addr().String()
 }
 
-// Gone returns an address at which nobody listens, most likely: the port was
-// free just now.
+// Gone returns an address at which nobody listens: the port was free just now.
 func Gone(t testing.TB) (addr string) {
 	t.Helper()
 	l := Listen(t)

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ashlar-go/ashlar/internal/testnet"
 	"github.com/ashlar-go/ashlar/lb"
 	"github.com/ashlar-go/ashlar/lb/lbhttp"
 )
@@ -179,7 +180,7 @@ func TestBodyOutlivesTheHeadOfTheAnswer(t *testing.T) {
 	if got := <-base.read; got != "all of it<nil>" {
 		t.Errorf("the base transport reads %q", got)
 	}
-	eventually(t, "it is closed", body.closed.Load)
+	testnet.Eventually(t, "it is closed", body.closed.Load)
 }
 
 func TestBodyIsClosedWhenNoNodeIsThere(t *testing.T) {
@@ -194,6 +195,6 @@ func TestBodyIsClosedWhenNoNodeIsThere(t *testing.T) {
 		if _, err := tr.RoundTrip(req); err == nil {
 			t.Error("an answer from nowhere")
 		}
-		eventually(t, "the body is closed", body.closed.Load)
+		testnet.Eventually(t, "the body is closed", body.closed.Load)
 	}
 }

@@ -10,46 +10,16 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/ashlar-go/ashlar/internal/testnet"
 	"github.com/ashlar-go/ashlar/lb"
 	"github.com/ashlar-go/ashlar/lb/lbhttp"
 )
 
-// patience bounds waits for what must happen; it decides nothing else.
-const patience = 20 * time.Second
-
-// loopback is an address of this process alone, as far as the system has
-// several: ports that a test gives up and wants again, or wants to be closed,
-// are not taken meanwhile by whatever else runs on the machine.
-var loopback = func() string {
-	own := fmt.Sprintf("127.%d.%d.%d", 1+os.Getpid()>>16%254, os.Getpid()>>8&0xff, os.Getpid()&0xff)
-	l, err := net.Listen("tcp", own+":0")
-	if err != nil {
-		return "127.0.0.1"
-	}
-	l.Close()
-	return own
-}()
-
-// listen returns a listener on a free port.
-func listen(t testing.TB) net.Listener {
-	t.Helper()
-	return listenOn(t, loopback+":0")
-}
-
-func listenOn(t testing.TB, addr string) net.Listener {
-	t.Helper()
-	l, err := net.Listen("tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	return l
-}
+const patience = testnet.Patience
 
 // backend is an HTTP server whose answers name it.
 func backend(t testing.TB, h http.HandlerFunc) lb.Node {
@@ -65,21 +35,8 @@ func backend(t testing.TB, h http.HandlerFunc) lb.Node {
 // scripted is a backend that runs a script on each connection.
 func scripted(t testing.TB, script func(conn net.Conn, r *bufio.Reader)) lb.Node {
 	t.Helper()
-	l := listen(t)
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer conn.Close()
-				conn.SetDeadline(time.Now().Add(patience))
-				script(conn, bufio.NewReader(conn))
-			}()
-		}
-	}()
-	return lb.Node{ID: l.Addr().String(), Addr: l.Addr().String()}
+	addr := testnet.Serve(t, func(conn *net.TCPConn) { script(conn, bufio.NewReader(conn)) })
+	return lb.Node{ID: addr, Addr: addr}
 }
 
 // readHead reads up to the empty line.
@@ -111,7 +68,7 @@ func serve(t testing.TB, cfg lbhttp.ServerConfig) (addr string, s *lbhttp.Server
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := listen(t)
+	l := testnet.Listen(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx, l) }()
@@ -143,12 +100,7 @@ func serve(t testing.TB, cfg lbhttp.ServerConfig) (addr string, s *lbhttp.Server
 // dial connects to the proxy.
 func dial(t testing.TB, addr string) (net.Conn, *bufio.Reader) {
 	t.Helper()
-	conn, err := net.Dial("tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	conn.SetDeadline(time.Now().Add(patience))
+	conn := testnet.Dial(t, addr)
 	return conn, bufio.NewReader(conn)
 }
 
@@ -171,17 +123,6 @@ func say(t testing.TB, conn net.Conn, format string, args ...any) {
 	if _, err := fmt.Fprintf(conn, format, args...); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// eventually waits for what must happen sometime.
-func eventually(t testing.TB, what string, cond func() bool) {
-	t.Helper()
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
-		if cond() {
-			return
-		}
-	}
-	t.Fatalf("never happened: %s", what)
 }
 
 // quiet swallows what net/http says about broken connections.

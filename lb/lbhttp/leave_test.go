@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ashlar-go/ashlar/internal/testnet"
 	"github.com/ashlar-go/ashlar/lb"
 	"github.com/ashlar-go/ashlar/lb/lbhttp"
 )
@@ -31,9 +32,9 @@ func TestClientThatLeavesTheQueue(t *testing.T) {
 	<-begun
 	second, _ := dial(t, addr)
 	say(t, second, "GET / HTTP/1.1\r\nHost: e\r\n\r\n")
-	eventually(t, "the second waits", func() bool { return p.Stats().Waiting == 1 })
+	testnet.Eventually(t, "the second waits", func() bool { return p.Stats().Waiting == 1 })
 	second.Close()
-	eventually(t, "the second has left", func() bool { return p.Stats().Waiting == 0 && s.Stats().Aborted == 1 })
+	testnet.Eventually(t, "the second has left", func() bool { return p.Stats().Waiting == 0 && s.Stats().Aborted == 1 })
 	close(release)
 	response(t, r, "GET")
 	if len(begun) > 0 || p.Nodes()[0].Failed > 0 {
@@ -57,7 +58,7 @@ func TestDrainEndsTheQueueWithForce(t *testing.T) {
 		say(t, conn, "GET / HTTP/1.1\r\nHost: e\r\n\r\n")
 	}
 	<-begun
-	eventually(t, "one waits", func() bool { return p.Stats().Waiting == 1 })
+	testnet.Eventually(t, "one waits", func() bool { return p.Stats().Waiting == 1 })
 	stop()
 	if n := p.Stats().Waiting; n != 0 {
 		t.Errorf("%d wait after the end", n)
@@ -76,7 +77,7 @@ func TestClientThatLeavesDuringTheDial(t *testing.T) {
 	say(t, conn, "GET / HTTP/1.1\r\nHost: e\r\n\r\n")
 	<-dialing
 	conn.Close()
-	eventually(t, "it is noticed", func() bool { return s.Stats().Aborted == 1 })
+	testnet.Eventually(t, "it is noticed", func() bool { return s.Stats().Aborted == 1 })
 	if p.Nodes()[0].Failed > 0 {
 		t.Error("the node is charged")
 	}
@@ -99,7 +100,7 @@ func TestClientThatLeavesDuringTheUpload(t *testing.T) {
 	io.Copy(conn, &pattern{}) // until all buffers are full
 	conn.(*net.TCPConn).SetLinger(0)
 	conn.Close()
-	eventually(t, "it is noticed", func() bool { return s.Stats().Aborted == 1 })
+	testnet.Eventually(t, "it is noticed", func() bool { return s.Stats().Aborted == 1 })
 	if p.Nodes()[0].Failed > 0 {
 		t.Error("the node is charged")
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ashlar-go/ashlar/internal/testnet"
 	"github.com/ashlar-go/ashlar/lb/lbhttp"
 )
 
@@ -46,7 +47,7 @@ func TestBodiesThatAreTooLongAre413(t *testing.T) {
 	// What is too long only later is broken off, and never taken for a whole.
 	conn, r := dial(t, addr)
 	say(t, conn, "POST / HTTP/1.1\r\nHost: e\r\nTransfer-Encoding: chunked\r\n\r\n%s", chunk(600))
-	eventually(t, "the backend has some of it", func() bool { return reached.Load() == 3 })
+	testnet.Eventually(t, "the backend has some of it", func() bool { return reached.Load() == 3 })
 	say(t, conn, "%s0\r\n\r\n", chunk(600))
 	if resp, _ := response(t, r, "POST"); resp.StatusCode != 413 {
 		t.Errorf("later: %d", resp.StatusCode)
@@ -67,7 +68,7 @@ func TestSlowBodiesAre408(t *testing.T) {
 		if resp, _ := response(t, r, "POST"); resp.StatusCode != 408 || !resp.Close {
 			t.Errorf("%s: %d", framing, resp.StatusCode)
 		}
-		eventually(t, "the lease is given back", func() bool { return p.Nodes()[0].InFlight == 0 })
+		testnet.Eventually(t, "the lease is given back", func() bool { return p.Nodes()[0].InFlight == 0 })
 		if n := p.Nodes()[0].Failed; n != 0 {
 			t.Errorf("%s: the node is charged with %d failures", framing, n)
 		}
@@ -91,7 +92,7 @@ func TestHeadsDropByDropAre408(t *testing.T) {
 		t.Errorf("%d", resp.StatusCode)
 	}
 	conn.Close()
-	eventually(t, "it is forgotten", func() bool { return s.Stats().Clients == 0 })
+	testnet.Eventually(t, "it is forgotten", func() bool { return s.Stats().Clients == 0 })
 }
 
 func TestClientsBeyondTheLimitWait(t *testing.T) {

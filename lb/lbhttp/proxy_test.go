@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ashlar-go/ashlar/internal/testnet"
 	"github.com/ashlar-go/ashlar/lb"
 	"github.com/ashlar-go/ashlar/lb/lbhttp"
 )
@@ -38,7 +39,7 @@ func handle(t testing.TB, tc lbhttp.TransportConfig, pc lbhttp.ProxyConfig, prot
 	t.Cleanup(func() {
 		s.Close()
 		tr.CloseIdleConnections()
-		eventually(t, "all leases are given back", func() bool {
+		testnet.Eventually(t, "all leases are given back", func() bool {
 			for _, n := range tc.Pool.Nodes() {
 				if n.InFlight != 0 {
 					return false

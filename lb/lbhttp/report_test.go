@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ashlar-go/ashlar/internal/testnet"
 	"github.com/ashlar-go/ashlar/lb"
 	"github.com/ashlar-go/ashlar/lb/lbhttp"
 )
@@ -18,7 +19,7 @@ func TestReportHandlerTellsTheBalancer(t *testing.T) {
 	conn, r := dial(t, addr)
 	say(t, conn, "GET / HTTP/1.1\r\nHost: e\r\n\r\n")
 	response(t, r, "GET")
-	eventually(t, "the report arrives", func() bool { return p.Nodes()[0].Report != nil })
+	testnet.Eventually(t, "the report arrives", func() bool { return p.Nodes()[0].Report != nil })
 	if rep := p.Nodes()[0].Report; rep.Cores != 4 || rep.RIF != 0 {
 		t.Errorf("%+v", rep)
 	}
@@ -60,7 +61,7 @@ func TestReportsAreForThePoolOnly(t *testing.T) {
 					t.Errorf("%s: the client gets %s: %s", name, f, v)
 				}
 			}
-			eventually(t, "the lease is given back", func() bool { return p.Nodes()[0].InFlight == 0 })
+			testnet.Eventually(t, "the lease is given back", func() bool { return p.Nodes()[0].InFlight == 0 })
 			rep := p.Nodes()[0].Report
 			if (rep != nil) != (tt.rif != 0) || rep != nil && rep.RIF != tt.rif {
 				t.Errorf("%s: the pool learns %+v, want rif %d", name, rep, tt.rif)

@@ -12,13 +12,14 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/ashlar-go/ashlar/internal/testnet"
 	"github.com/ashlar-go/ashlar/lb"
 	"github.com/ashlar-go/ashlar/lb/lbhttp"
 )
 
 // gone is a node on whose port nobody listens.
 func gone(t testing.TB, id string) lb.Node {
-	l := listen(t)
+	l := testnet.Listen(t)
 	l.Close()
 	return lb.Node{ID: id, Addr: l.Addr().String()}
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ashlar-go/ashlar/internal/testnet"
 	"github.com/ashlar-go/ashlar/lb"
 	"github.com/ashlar-go/ashlar/lb/lbhttp"
 )
@@ -27,12 +28,11 @@ type worker struct {
 
 func newWorker(t *testing.T, work time.Duration, seen *atomic.Int64) *worker {
 	w := &worker{t: t, work: work, seen: seen}
-	w.start(loopback + ":0")
+	w.start(testnet.Listen(t))
 	return w
 }
 
-func (w *worker) start(addr string) {
-	l := listenOn(w.t, addr)
+func (w *worker) start(l net.Listener) {
 	w.node = lb.Node{ID: l.Addr().String(), Addr: l.Addr().String()}
 	slots := make(chan struct{}, 2)
 	w.srv = &http.Server{ErrorLog: quiet, Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -102,7 +102,7 @@ func TestRollingRestartLosesNoRequest(t *testing.T) {
 				if err := p.SetDraining(w.node.ID, true); err != nil {
 					t.Fatal(err)
 				}
-				eventually(t, "the node is drained", func() bool {
+				testnet.Eventually(t, "the node is drained", func() bool {
 					for _, n := range p.Nodes() {
 						if n.Node.ID == w.node.ID {
 							return n.InFlight == 0
@@ -112,11 +112,11 @@ func TestRollingRestartLosesNoRequest(t *testing.T) {
 				})
 			}
 			w.srv.Close()
-			eventually(t, "requests go on without it", func() bool { return answered.Load() > before+20 })
-			w.start(w.node.Addr)
+			testnet.Eventually(t, "requests go on without it", func() bool { return answered.Load() > before+20 })
+			w.start(testnet.ListenOn(t, w.node.Addr))
 			p.SetDraining(w.node.ID, false)
 			before = answered.Load()
-			eventually(t, "requests go on with it", func() bool { return answered.Load() > before+20 })
+			testnet.Eventually(t, "requests go on with it", func() bool { return answered.Load() > before+20 })
 		}
 	}
 	stop()

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ashlar-go/ashlar/internal/testnet"
 	"github.com/ashlar-go/ashlar/lb"
 	"github.com/ashlar-go/ashlar/lb/lbhttp"
 )
@@ -244,7 +245,7 @@ func TestUpgradeLosesNoByte(t *testing.T) {
 	if err != nil || string(rest) != "hello early late bye" {
 		t.Errorf("%v %q", err, rest)
 	}
-	eventually(t, "the lease is given back", func() bool { return p.Nodes()[0].InFlight == 0 })
+	testnet.Eventually(t, "the lease is given back", func() bool { return p.Nodes()[0].InFlight == 0 })
 }
 
 func TestUpgradesNobodyAskedForAreRefused(t *testing.T) {
@@ -352,7 +353,7 @@ func TestSlowClientsAreToldSo(t *testing.T) {
 	if all, err := io.ReadAll(r); err != nil || len(all) > 0 {
 		t.Errorf("idle: %v %q", err, all)
 	}
-	eventually(t, "connections are forgotten", func() bool { return s.Stats().Clients == 0 })
+	testnet.Eventually(t, "connections are forgotten", func() bool { return s.Stats().Clients == 0 })
 }
 
 func TestSlowBackendsAre504(t *testing.T) {
@@ -394,7 +395,7 @@ func TestClientAbortStopsTheBackend(t *testing.T) {
 		if half {
 			readHead(r)
 		} else {
-			eventually(t, "request in flight", func() bool { return p.Nodes()[0].InFlight == 1 })
+			testnet.Eventually(t, "request in flight", func() bool { return p.Nodes()[0].InFlight == 1 })
 		}
 		conn.Close()
 		select {
@@ -402,7 +403,7 @@ func TestClientAbortStopsTheBackend(t *testing.T) {
 		case <-time.After(patience):
 			t.Fatalf("%s: the backend goes on", name)
 		}
-		eventually(t, name+": counted as aborted", func() bool { return s.Stats().Aborted == 1 })
+		testnet.Eventually(t, name+": counted as aborted", func() bool { return s.Stats().Aborted == 1 })
 		if st := p.Nodes()[0]; st.Failed != 0 {
 			t.Errorf("%s: the node is charged with %d failures", name, st.Failed)
 		}
@@ -427,7 +428,7 @@ func TestSlowReaderSlowsTheBackend(t *testing.T) {
 	readHead(r)
 	// It stops when all buffers of the kernel are full.
 	last := int64(-1)
-	eventually(t, "the backend has to wait", func() bool {
+	testnet.Eventually(t, "the backend has to wait", func() bool {
 		time.Sleep(50 * time.Millisecond)
 		now := written.Load()
 		defer func() { last = now }()
@@ -475,6 +476,6 @@ func TestDrainEndsWithForce(t *testing.T) {
 	addr, _, stop := serve(t, lbhttp.ServerConfig{Pool: p, Drain: 30 * time.Millisecond})
 	conn, _ := dial(t, addr)
 	say(t, conn, "GET / HTTP/1.1\r\nHost: e\r\n\r\n")
-	eventually(t, "request in flight", func() bool { return p.Nodes()[0].InFlight == 1 })
+	testnet.Eventually(t, "request in flight", func() bool { return p.Nodes()[0].InFlight == 1 })
 	stop()
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ashlar-go/ashlar/internal/testnet"
 	"github.com/ashlar-go/ashlar/lb"
 	"github.com/ashlar-go/ashlar/lb/lbhttp"
 )
@@ -66,7 +67,7 @@ func TestFreeReadersDoNotHoldPremiumOnesUp(t *testing.T) {
 			io.WriteString(conn, asForged)
 			http.ReadResponse(r, nil)
 		})
-		eventually(t, "it waits", func() bool { return p.Stats().Waiting == waiting && p.Stats().InFlight == 1 })
+		testnet.Eventually(t, "it waits", func() bool { return p.Stats().Waiting == waiting && p.Stats().InFlight == 1 })
 	}
 	for i := range free + 1 { // the first does not wait
 		ask("", int64(i))
@@ -141,7 +142,7 @@ func TestPremiumReadersInAnOverload(t *testing.T) {
 			}
 		})
 	}
-	eventually(t, "the queue is long", func() bool { return p.Stats().Waiting > int64(8*nodes*limit) })
+	testnet.Eventually(t, "the queue is long", func() bool { return p.Stats().Waiting > int64(8*nodes*limit) })
 	crowded := premium()
 	waiting := p.Stats().Waiting
 	stop.Store(true)

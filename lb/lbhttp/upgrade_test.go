@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ashlar-go/ashlar/internal/testnet"
 	"github.com/ashlar-go/ashlar/lb"
 	"github.com/ashlar-go/ashlar/lb/lbhttp"
 )
@@ -61,9 +62,9 @@ func TestFailedUpgradesLeaveNothingBehind(t *testing.T) {
 					conn.Close()
 				}
 			}
-			eventually(t, "all leases are given back", func() bool { return p.Nodes()[0].InFlight == 0 })
+			testnet.Eventually(t, "all leases are given back", func() bool { return p.Nodes()[0].InFlight == 0 })
 		})
-		eventually(t, "all descriptors are closed", func() bool { return descriptors(t) <= before })
+		testnet.Eventually(t, "all descriptors are closed", func() bool { return descriptors(t) <= before })
 	}
 }
 

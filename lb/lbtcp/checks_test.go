@@ -2,7 +2,6 @@ package lbtcp_test
 
 import (
 	"context"
-	"errors"
 	"io"
 	"net"
 	"regexp"
@@ -181,19 +180,7 @@ func TestDNSQueriesAreBalancedAndAskedAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- d.Run(ctx, conn) }()
-	client, err := net.Dial("udp", conn.LocalAddr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
-	client.SetDeadline(time.Now().Add(patience))
+	client, stop := runDNS(t, d)
 	client.Write([]byte("no query"))
 	for i := range byte(12) {
 		q := dnsQuery(i, "www.example")
@@ -207,10 +194,7 @@ func TestDNSQueriesAreBalancedAndAskedAgain(t *testing.T) {
 			t.Errorf("query %d: %q", i, buf[:n])
 		}
 	}
-	cancel()
-	if err := <-done; !errors.Is(err, context.Canceled) {
-		t.Errorf("Run = %v", err)
-	}
+	stop()
 	if s := d.Stats(); s.Answers != 12 || s.Dropped != 1 || s.Failed != 0 || s.Retries == 0 || second.Load() == 0 || first.Load() != 12 {
 		t.Errorf("%+v, %d, %d", s, first.Load(), second.Load())
 	}

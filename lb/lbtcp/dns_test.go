@@ -1,7 +1,6 @@
 package lbtcp_test
 
 import (
-	"context"
 	"net"
 	"testing"
 	"time"
@@ -44,19 +43,7 @@ func TestDNSAnswersThatAreLateOrSpoofedAreNotPassedOn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- d.Run(ctx, conn) }()
-	client, err := net.Dial("udp", conn.LocalAddr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
-	client.SetDeadline(time.Now().Add(patience))
+	client, stop := runDNS(t, d)
 	client.Write(dnsQuery(7, "www.example"))
 	buf := make([]byte, 512)
 	n, err := client.Read(buf)
@@ -73,8 +60,7 @@ func TestDNSAnswersThatAreLateOrSpoofedAreNotPassedOn(t *testing.T) {
 	if n, err := client.Read(buf); err == nil {
 		t.Errorf("a second answer: %q", buf[:n])
 	}
-	cancel()
-	<-done
+	stop()
 	if s := d.Stats(); s.Answers != 1 || s.Retries != 1 {
 		t.Errorf("%+v", s)
 	}

@@ -246,22 +246,7 @@ func TestProxyHeadersAreBelievedOnlyFromTrustedAddresses(t *testing.T) {
 
 func TestNodesLearnTheClientFromAProxyHeader(t *testing.T) {
 	for _, v := range []lbtcp.ProxyVersion{lbtcp.ProxyV1, lbtcp.ProxyV2} {
-		heads := make(chan lbtcp.Header, 1)
-		node := server(t, func(conn *net.TCPConn) {
-			var buf []byte
-			one := make([]byte, 1)
-			for {
-				if _, err := conn.Read(one); err != nil {
-					return
-				}
-				buf = append(buf, one...)
-				if h, n, err := lbtcp.ParseHeader(buf); err != nil || n > 0 {
-					heads <- h
-					io.Copy(conn, conn)
-					return
-				}
-			}
-		})
+		node, heads := introduced(t)
 		addr, _, _ := serve(t, lbtcp.Config{Pool: pool(t, nil, node), ProxyTo: v})
 		conn := dial(t, addr)
 		write(t, conn, "data")
