@@ -91,6 +91,10 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		id = p.cfg.Identify(r.TLS)
 		ctx = context.WithValue(ctx, tierKey{}, id.Tier)
 	}
+	// The server would take what is left of the request's body for itself as soon
+	// as the answer begins, also where the transport has only its end to read, and
+	// the answer would break off. HTTP/2 needs no permission.
+	_ = http.NewResponseController(w).EnableFullDuplex()
 	interim := &interims{w: w, rules: p.rules}
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{Got1xxResponse: interim.got})
 	out := p.outgoing(r.WithContext(ctx), id)
