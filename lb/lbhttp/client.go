@@ -48,6 +48,7 @@ const (
 	stepStream             // a request whose body has not come yet: outside of RawRead
 	stepTunnel             // the protocol was switched
 	stepClose
+	stepLate // the alarm fired while something was read
 )
 
 func newClient(s *Server, conn net.Conn) *client {
@@ -86,8 +87,8 @@ func (c *client) serve() {
 		} else {
 			err = c.read()
 		}
-		if err != nil { // closed, or out of time
-			c.timedOut()
+		if err != nil || c.next == stepLate { // closed, or out of time
+			c.timedOut(c.next == stepLate || !c.alarm.stop())
 			break
 		}
 		if c.next == stepStream {
@@ -152,7 +153,7 @@ func (c *client) onReady(fd uintptr) bool {
 			return true
 		}
 		if !c.alarm.stop() {
-			c.next = stepClose
+			c.next = stepLate
 			return true
 		}
 		c.idle = false
@@ -179,7 +180,7 @@ func (c *client) read() error {
 		return err
 	}
 	if !c.alarm.stop() {
-		c.next = stepClose
+		c.next = stepLate
 		return nil
 	}
 	c.idle = false
@@ -260,8 +261,8 @@ func (c *client) cut() {
 
 // timedOut answers a client that was too slow with a request's head (RFC 9110,
 // section 15.5.9); one that was idle hears nothing.
-func (c *client) timedOut() {
-	if !c.alarm.stop() && !c.idle && !c.gone && c.begun {
+func (c *client) timedOut(late bool) {
+	if late && !c.idle && !c.gone && c.begun {
 		c.conn.SetDeadline(time.Now().Add(time.Second))
 		c.refuse(&refusal{408, "a head that took too long"})
 	}
