@@ -43,6 +43,30 @@ func (g *Group) stream(ctx context.Context) (jetstream.Stream, error) {
 	return s, nil
 }
 
+// persist calls f, each time for storeWait at most, until it succeeds, ctx or
+// Run ends, or nobody keeps messages: a question that comes while those who keep
+// them choose a leader is never answered.
+func (g *Group) persist(ctx context.Context, f func(ctx context.Context) error) error {
+	for {
+		try, cancel := context.WithTimeout(ctx, storeWait)
+		err := f(try)
+		cancel()
+		switch {
+		case err == nil || errors.Is(err, ErrUnordered):
+			return err
+		case g.closing() || errors.Is(err, nats.ErrConnectionClosed):
+			return ErrClosed
+		case ctx.Err() != nil:
+			return fmt.Errorf("%w: %w", context.Cause(ctx), err)
+		}
+		g.cfg.Logger.Debug("group: ordered messages are not ready", "err", err)
+		select {
+		case <-time.After(g.cfg.Heartbeat):
+		case <-ctx.Done():
+		}
+	}
+}
+
 // store publishes a frame and waits until it is kept. What is not acknowledged
 // in time is sent again under the same name, which is kept once.
 func (g *Group) store(ctx context.Context, subject string, f frame) error {
@@ -54,71 +78,70 @@ func (g *Group) store(ctx context.Context, subject string, f frame) error {
 	name := g.subject(wire)
 	m := &nats.Msg{Subject: name, Data: f.encode(nil, g.keys.frames, name)}
 	id := fmt.Sprintf("%s.%d.%d.%s", f.from, f.epoch, f.seq, subject)
-	for made := false; ; {
-		try, cancel := context.WithTimeout(ctx, storeWait)
-		_, err := g.link.js.PublishMsg(try, m, jetstream.WithMsgID(id), jetstream.WithRetryAttempts(0))
-		cancel()
-		switch {
-		case err == nil:
-			g.counts.published.Add(1)
-			return nil
-		case g.closing() || errors.Is(err, nats.ErrConnectionClosed):
-			return ErrClosed
-		case errors.Is(err, jetstream.ErrNoStreamResponse) && !made:
-			if _, err = g.stream(ctx); errors.Is(err, ErrUnordered) {
+	err := g.persist(ctx, func(ctx context.Context) error {
+		_, err := g.link.js.PublishMsg(ctx, m, jetstream.WithMsgID(id), jetstream.WithRetryAttempts(0))
+		if errors.Is(err, jetstream.ErrNoStreamResponse) { // not made yet, or without a leader
+			if _, err := g.stream(ctx); err != nil {
 				return err
 			}
-			if made = err == nil; made {
-				continue
-			}
-		case ctx.Err() != nil:
-			return fmt.Errorf("%w: publish on %q: %w", ErrNotStored, subject, context.Cause(ctx))
 		}
-		g.cfg.Logger.Debug("group: not acknowledged yet", "subject", subject, "err", err)
-		select {
-		case <-time.After(g.cfg.Heartbeat):
-		case <-ctx.Done():
-			return fmt.Errorf("%w: publish on %q: %w", ErrNotStored, subject, err)
-		}
+		return err
+	})
+	switch {
+	case err == nil:
+		g.counts.published.Add(1)
+		return nil
+	case errors.Is(err, ErrUnordered) || errors.Is(err, ErrClosed):
+		return err
 	}
+	return fmt.Errorf("%w: publish on %q: %w", ErrNotStored, subject, err)
 }
 
 // read delivers kept messages from that number on, or from now on if it is 0.
 func (g *Group) read(ctx context.Context, subject string, from uint64, deliver func(Message) error) error {
-	s, err := g.stream(ctx)
-	if err != nil {
-		return err
-	}
 	name := g.subject(Ordered.wire(subject))
-	info, err := s.Info(ctx)
-	if err != nil {
-		return g.failed("subscribe to", subject, err)
-	}
-	if from == 0 {
-		from = info.State.LastSeq + 1
-	}
-	if first := info.State.FirstSeq; from > 1 && first > from {
-		if err := g.gone(subject, "the group", 0, deliver); err != nil {
+	var it jetstream.MessagesContext
+	var first uint64
+	err := g.persist(ctx, func(ctx context.Context) error {
+		s, err := g.stream(ctx)
+		if err != nil {
 			return err
 		}
-	}
-	c, err := s.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{name},
-		DeliverPolicy:  jetstream.DeliverByStartSequencePolicy,
-		OptStartSeq:    from,
+		info, err := s.Info(ctx)
+		if err != nil {
+			return err
+		}
+		if from == 0 {
+			from = info.State.LastSeq + 1
+		}
+		first = info.State.FirstSeq
+		c, err := s.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
+			FilterSubjects: []string{name},
+			DeliverPolicy:  jetstream.DeliverByStartSequencePolicy,
+			OptStartSeq:    from,
+		})
+		if err != nil {
+			return err
+		}
+		it, err = c.Messages()
+		return err
 	})
-	if err != nil {
-		return g.failed("subscribe to", subject, err)
-	}
-	it, err := c.Messages()
-	if err != nil {
-		return g.failed("subscribe to", subject, err)
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case err != nil:
+		return err
 	}
 	stop := context.AfterFunc(ctx, it.Stop)
 	defer func() {
 		stop()
 		it.Stop()
 	}()
+	if from > 1 && first > from {
+		if err := g.gone(subject, "the group", 0, deliver); err != nil {
+			return err
+		}
+	}
 	track := newTracker()
 	for {
 		m, err := it.Next()
