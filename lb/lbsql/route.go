@@ -95,18 +95,13 @@ func (c *Cluster) read(ctx context.Context, j job) (*lent, error) {
 // tried. It is nil when there is none.
 func (c *Cluster) pick(ctx context.Context, tried []*replica) (*lent, error) {
 	need := Position(after(ctx))
-	var r lb.Request
-	some := false
+	r := lb.Request{Strict: true}
 	for _, m := range *c.members.Load() {
-		switch {
-		case !m.usable.Load(): // the pool knows
-		case slices.Contains(tried, m.replica) || Position(m.position.Load()) < need:
+		if slices.Contains(tried, m.replica) || Position(m.position.Load()) < need {
 			r.Exclude = append(r.Exclude, m.node)
-		default:
-			some = true
 		}
 	}
-	for some {
+	for {
 		lease, err := c.pool.Acquire(ctx, r)
 		switch {
 		case errors.Is(err, lb.ErrNoNodes):
@@ -116,15 +111,13 @@ func (c *Cluster) pick(ctx context.Context, tried []*replica) (*lent, error) {
 		}
 		n := lease.Node()
 		m := c.replicaOf(n)
-		if m != nil && m.usable.Load() && !slices.Contains(r.Exclude, n) && Position(m.position.Load()) >= need {
+		if m != nil && m.usable.Load() && Position(m.position.Load()) >= need {
 			return &lent{c: c, r: m, db: m.db, lease: lease}, nil
 		}
-		// The members or their state changed meanwhile, or the pool had no other.
+		// The members or their state changed meanwhile.
 		lease.Done(lb.Outcome{Class: lb.Canceled})
-		some = !slices.Contains(r.Exclude, n)
 		r.Exclude = append(r.Exclude, n)
 	}
-	return nil, nil
 }
 
 // canWait reports whether a replica may come to serve the read soon: it was
