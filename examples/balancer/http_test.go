@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"io"
 	"net"
 	"net/http"
@@ -16,6 +15,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/ashlar-go/ashlar/internal/testnet"
 	"github.com/ashlar-go/ashlar/lb"
 	"github.com/ashlar-go/ashlar/lb/lbhttp"
 )
@@ -121,16 +121,15 @@ func TestReloadDropsNothing(t *testing.T) {
 func TestHTTPBehindAProxy(t *testing.T) {
 	a, _ := site(t, "a")
 	dir := t.TempDir()
-	ca := newCert(t, dir, "ca", nil, "")
-	newCert(t, dir, "server", ca, "")
-	roots := x509.NewCertPool()
-	roots.AddCert(ca.leaf)
+	ca := testnet.NewAuthority(t)
+	testnet.WritePEM(t, dir, "ca", ca.Own)
+	testnet.WritePEM(t, dir, "server", ca.Issue(t, "server"))
 	secure := []string{"-tls-cert", filepath.Join(dir, "server.pem"), "-tls-key", filepath.Join(dir, "server.key")}
 	for scheme, more := range map[string][]string{"http": nil, "https": secure} {
 		b := start(t, append([]string{"-backend", a, "-proxy-protocol", "in", "-trust", "127.0.0.0/8"}, more...)...)
 		for header, want := range map[string]string{"PROXY TCP4 192.0.2.7 192.0.2.1 1234 80\r\n": "a 192.0.2.7 ", "": ""} {
 			c := &http.Client{Transport: &http.Transport{
-				TLSClientConfig: &tls.Config{RootCAs: roots},
+				TLSClientConfig: &tls.Config{RootCAs: ca.Pool},
 				DialContext: func(context.Context, string, string) (net.Conn, error) {
 					c, err := net.Dial("tcp", b.addr)
 					if err == nil {

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/ashlar-go/ashlar/ha/group"
+	"github.com/ashlar-go/ashlar/internal/testnet"
 )
 
 const (
@@ -36,20 +36,24 @@ func start(t *testing.T, cfg group.Config) (g *group.Group, stop func()) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- g.Run(ctx) }()
+	var ended error // once done is closed
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		ended = g.Run(ctx)
+	}()
 	stop = sync.OnceFunc(func() {
 		cancel()
-		if err := <-done; !errors.Is(err, context.Canceled) {
-			t.Errorf("%s: Run = %v", cfg.Name, err)
+		if <-done; !errors.Is(ended, context.Canceled) {
+			t.Errorf("%s: Run = %v", cfg.Name, ended)
 		}
 	})
 	t.Cleanup(stop)
 	wait, end := context.WithTimeout(t.Context(), patience)
 	defer end()
 	if _, _, err := g.Addrs(wait); err != nil {
-		cancel()
-		t.Fatalf("%s: %v; Run = %v", cfg.Name, err, <-done)
+		stop()
+		t.Fatalf("%s: %v", cfg.Name, err)
 	}
 	return g, stop
 }
@@ -59,10 +63,7 @@ func freeAddrs(t *testing.T, n int) []string {
 	t.Helper()
 	var list []string
 	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
+		l := testnet.Listen(t)
 		defer l.Close()
 		list = append(list, l.Addr().String())
 	}

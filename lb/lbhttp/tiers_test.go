@@ -17,11 +17,11 @@ import (
 )
 
 // reader connects as somebody with a certificate, or without one.
-func reader(t *testing.T, ca *authority, addr, name string) (*tls.Conn, *bufio.Reader) {
+func reader(t *testing.T, ca *testnet.Authority, addr, name string) (*tls.Conn, *bufio.Reader) {
 	t.Helper()
-	cfg := &tls.Config{RootCAs: ca.pool, ServerName: "e"}
+	cfg := &tls.Config{RootCAs: ca.Pool, ServerName: "e"}
 	if name != "" {
-		cfg.Certificates = []tls.Certificate{ca.issue(t, name)}
+		cfg.Certificates = []tls.Certificate{ca.Issue(t, name)}
 	}
 	conn, err := tls.Dial("tcp", addr, cfg)
 	if err != nil {
@@ -34,7 +34,7 @@ func reader(t *testing.T, ca *authority, addr, name string) (*tls.Conn, *bufio.R
 
 // tiered is the book's news site: one URL, three classes of readers, and a
 // queue in which the classes take turns.
-func tiered(t *testing.T, ca *authority, cfg lb.Config) (addr string, p *lb.Pool) {
+func tiered(t *testing.T, ca *testnet.Authority, cfg lb.Config) (addr string, p *lb.Pool) {
 	t.Helper()
 	cfg.Queue = lb.Queue{Len: 1000, Wait: time.Minute}
 	p, err := lb.New(cfg)
@@ -42,7 +42,7 @@ func tiered(t *testing.T, ca *authority, cfg lb.Config) (addr string, p *lb.Pool
 		t.Fatal(err)
 	}
 	addr, _, _ = serve(t, lbhttp.ServerConfig{Pool: p, Identify: identify,
-		TLS: &tls.Config{Certificates: []tls.Certificate{ca.issue(t, "server")}, ClientAuth: tls.VerifyClientCertIfGiven, ClientCAs: ca.pool}})
+		TLS: &tls.Config{Certificates: []tls.Certificate{ca.Issue(t, "server")}, ClientAuth: tls.VerifyClientCertIfGiven, ClientCAs: ca.Pool}})
 	return addr, p
 }
 
@@ -53,7 +53,7 @@ const asForged = "GET / HTTP/1.1\r\nHost: e\r\nX-Reader: premium\r\nLb-Tier: 1\r
 // nothing (hard test 15).
 func TestFreeReadersDoNotHoldPremiumOnesUp(t *testing.T) {
 	const free = 20
-	ca := newAuthority(t)
+	ca := testnet.NewAuthority(t)
 	served, release := make(chan string, 100), make(chan struct{})
 	node := backend(t, func(w http.ResponseWriter, r *http.Request) {
 		served <- r.Header.Get("X-Reader")
@@ -101,7 +101,7 @@ func TestPremiumReadersInAnOverload(t *testing.T) {
 	if soaking() {
 		nodes, requests, work = 8, 500, 50*time.Millisecond
 	}
-	ca := newAuthority(t)
+	ca := testnet.NewAuthority(t)
 	var farm []lb.Node
 	for range nodes {
 		farm = append(farm, backend(t, func(w http.ResponseWriter, r *http.Request) { time.Sleep(work) }))

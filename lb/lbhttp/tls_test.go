@@ -2,15 +2,9 @@ package lbhttp_test
 
 import (
 	"bufio"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"fmt"
 	"io"
-	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -18,52 +12,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ashlar-go/ashlar/internal/testnet"
 	"github.com/ashlar-go/ashlar/lb"
 	"github.com/ashlar-go/ashlar/lb/lbhttp"
 )
-
-// authority makes certificates.
-type authority struct {
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-	pool *x509.CertPool
-}
-
-func newAuthority(t *testing.T) *authority {
-	t.Helper()
-	a := &authority{pool: x509.NewCertPool()}
-	c := a.issue(t, "authority")
-	a.cert, a.key = c.Leaf, c.PrivateKey.(*ecdsa.PrivateKey)
-	a.pool.AddCert(a.cert)
-	return a
-}
-
-// issue makes a certificate, for itself if there is no authority yet.
-func (a *authority) issue(t *testing.T, name string) tls.Certificate {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name}, DNSNames: []string{"e"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), BasicConstraintsValid: true, IsCA: a.cert == nil,
-		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth},
-	}
-	parent, signer := template, key
-	if a.cert != nil {
-		parent, signer = a.cert, a.key
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, signer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	leaf, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
-}
 
 var revoked = map[string]bool{"revoked": true}
 
@@ -79,10 +31,10 @@ func identify(s *tls.ConnectionState) lbhttp.Identity {
 }
 
 func TestCertificatesDecideTheTier(t *testing.T) {
-	ca := newAuthority(t)
-	serverCert := ca.issue(t, "server")
+	ca := testnet.NewAuthority(t)
+	serverCert := ca.Issue(t, "server")
 	config := func() *tls.Config {
-		return &tls.Config{Certificates: []tls.Certificate{serverCert}, ClientAuth: tls.VerifyClientCertIfGiven, ClientCAs: ca.pool}
+		return &tls.Config{Certificates: []tls.Certificate{serverCert}, ClientAuth: tls.VerifyClientCertIfGiven, ClientCAs: ca.Pool}
 	}
 	node := backend(t, func(w http.ResponseWriter, r *http.Request) {
 		var readers []string
@@ -119,9 +71,9 @@ func TestCertificatesDecideTheTier(t *testing.T) {
 		}{
 			"premium": {1, "[premium] https"}, "paying": {2, "[paying] https"}, "revoked": {0, "[free] https"}, "": {0, "[free] https"},
 		} {
-			cc := &tls.Config{RootCAs: ca.pool, ServerName: "e"}
+			cc := &tls.Config{RootCAs: ca.Pool, ServerName: "e"}
 			if name != "" {
-				cc.Certificates = []tls.Certificate{ca.issue(t, name)}
+				cc.Certificates = []tls.Certificate{ca.Issue(t, name)}
 			}
 			conn, err := tls.Dial("tcp", addr, cc)
 			if err != nil {
@@ -141,7 +93,7 @@ func TestCertificatesDecideTheTier(t *testing.T) {
 
 // A client that leaves while it waits is noticed behind TLS too.
 func TestClientAbortBehindTLS(t *testing.T) {
-	ca := newAuthority(t)
+	ca := testnet.NewAuthority(t)
 	stopped := make(chan struct{})
 	begun := make(chan struct{})
 	node := backend(t, func(w http.ResponseWriter, r *http.Request) {
@@ -149,8 +101,8 @@ func TestClientAbortBehindTLS(t *testing.T) {
 		<-r.Context().Done()
 		close(stopped)
 	})
-	addr, _, _ := serve(t, lbhttp.ServerConfig{Pool: pool(t, nil, node), TLS: &tls.Config{Certificates: []tls.Certificate{ca.issue(t, "server")}}})
-	conn, err := tls.Dial("tcp", addr, &tls.Config{RootCAs: ca.pool, ServerName: "e"})
+	addr, _, _ := serve(t, lbhttp.ServerConfig{Pool: pool(t, nil, node), TLS: &tls.Config{Certificates: []tls.Certificate{ca.Issue(t, "server")}}})
+	conn, err := tls.Dial("tcp", addr, &tls.Config{RootCAs: ca.Pool, ServerName: "e"})
 	if err != nil {
 		t.Fatal(err)
 	}
